@@ -1,0 +1,1 @@
+"""Eastwall: firewall and intrusion prevention for virtual machines, from outside the machine."""

@@ -1,0 +1,158 @@
+"""Frozen settings that the core reads. Loaders in this package make them from files and options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSettings:
+    """Bounds and choices of packet decoding. Ports are UDP destination ports."""
+
+    max_depth: int = 8
+    vxlan_ports: tuple[int, ...] = (4789,)
+    geneve_ports: tuple[int, ...] = (6081,)
+    teredo_ports: tuple[int, ...] = (3544,)
+    teredo: bool = True
+    checksums: str = "auto"  # "all", "none" or "auto" (verified unless the capture shows offload)
+
+
+@dataclass(frozen=True, slots=True)
+class DefragSettings:
+    """Bounds of IP reassembly. ``policy`` is an OS name of host-os-policy."""
+
+    max_datagrams: int = 16_384
+    max_fragments: int = 1024  # pieces of one datagram
+    max_bytes: int = 32 << 20
+    timeout: int = 60 * SECOND
+    host_timeouts: tuple[tuple[str, int], ...] = ()  # (CIDR, ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Nanoseconds without a packet after which a flow ends, by state."""
+
+    new: int
+    established: int
+    closed: int = 0
+    bypassed: int = 100 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSettings:
+    """Bounds and timeouts of the flow table."""
+
+    max_flows: int = 262_144
+    tcp: Timeouts = Timeouts(60 * SECOND, 600 * SECOND, 60 * SECOND)
+    udp: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
+    icmp: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
+    other: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
+    vlan_in_key: bool = True
+    max_expectations: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """TCP tracking and reassembly. Policies are exception policies: ignore, drop-flow, pass-flow,
+    bypass, drop-packet, pass-packet, reject.
+    """
+
+    inline: bool = False
+    midstream: bool = False
+    async_oneside: bool = False
+    depth: int = 1 << 20  # bytes of each direction; 0 is no limit
+    max_segments: int = 1024  # out-of-order pieces held for one direction
+    max_held: int = 1 << 20  # out-of-order bytes held for one direction
+    max_synacks: int = 5
+    drop_invalid: bool = True
+    strict: bool = True
+    bypass_after_depth: bool = False
+    urgent: str = "oob"  # "oob", "inline", "drop", "gap"
+    midstream_policy: str = "ignore"
+    reassembly_policy: str = "ignore"
+    memcap_policy: str = "ignore"
+    overlap_policy: str = "bsd"  # for hosts that nothing else names
+
+
+@dataclass(frozen=True, slots=True)
+class DetectSettings:
+    """Rule evaluation: bounds, files that rules refer to, variables."""
+
+    packet_alert_max: int = 15
+    pcre_match_limit: int = 3500
+    pcre_depth_limit: int = 1500
+    window: int = 4096  # bytes of stream kept before new data, for matches that span pieces
+    tx_per_packet: int = 256  # transactions looked at in one packet
+    action_order: tuple[str, ...] = ("pass", "drop", "reject", "alert")
+    address_vars: tuple[tuple[str, str], ...] = (("HOME_NET", "any"), ("EXTERNAL_NET", "any"))
+    port_vars: tuple[tuple[str, str], ...] = ()
+    threshold_file: str = ""
+    classification_file: str = ""
+    reference_file: str = ""
+    rule_dir: str = ""  # where files named by rules are looked up
+    reputation_files: tuple[str, ...] = ()
+    reputation_categories: str = ""
+    reputation_dir: str = ""
+    geoip_database: str = ""
+    data_dir: str = ""
+    datasets: Any = None  # mapping of dataset name to its declaration
+    exception_policy: str = "ignore"
+    strict_rules: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """Application layer. ``protocols`` maps a protocol name to its options as plain values."""
+
+    enabled: frozenset[str] = frozenset()  # switched on though off by default
+    disabled: frozenset[str] = frozenset()
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)
+    error_policy: str = "ignore"
+    probe_limit: int = 4096  # bytes looked at before detection gives up
+    max_transactions: int = 1024  # live in one flow
+    file_limit: int = 100 << 10  # bytes of a file that rules see
+    force_hashes: frozenset[str] = frozenset()  # "md5", "sha1", "sha256"
+    force_magic: bool = False
+
+    def options(self, protocol: str) -> dict[str, Any]:
+        """Give the options of one protocol; an empty mapping when nothing is set."""
+        return self.protocols.get(protocol, {})
+
+
+@dataclass(frozen=True, slots=True)
+class EveOutput:
+    """One EVE file: which records, and options by record kind."""
+
+    filename: str = "eve.json"
+    types: frozenset[str] = frozenset()
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    community_id: bool = False
+    community_seed: int = 0
+    ethernet: bool = False
+    metadata: bool = True
+    pcap_file: bool = False
+    suricata_version: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the engine is made from, besides policies, inventory and rules."""
+
+    mode: str = "detect"  # or "prevent"
+    decode: DecodeSettings = DecodeSettings()
+    defrag: DefragSettings = DefragSettings()
+    flow: FlowSettings = FlowSettings()
+    stream: StreamSettings = StreamSettings()
+    detect: DetectSettings = DetectSettings()
+    app: AppSettings = field(default_factory=AppSettings)
+    eve: tuple[EveOutput, ...] = ()
+    host_os: tuple[tuple[str, str], ...] = (("0.0.0.0/0", "windows"),)  # (CIDR, OS), longest wins
+    unused: tuple[str, ...] = ()  # keys of a foreign configuration that have no meaning here
+
+    @property
+    def prevent(self) -> bool:
+        """Tell whether verdicts are carried out."""
+        return self.mode == "prevent"

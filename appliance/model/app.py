@@ -1,0 +1,203 @@
+"""Contract between application parsers, detection and logs.
+
+A parser is fed bytes and grows transactions. A transaction answers for its buffers by the name
+that the rule language gives them, says how far each direction has come, and can be logged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Progress of one direction of a transaction. Protocols may use numbers in between (steps of their
+# own that rules and buffers refer to); COMPLETE is the same for all.
+START = 0
+COMPLETE = 100
+
+BufferValue = bytes | list[bytes] | None
+
+
+class FileObject:
+    """A file seen inside a transaction: its bytes are bounded, its size and hashes are not.
+
+    ``data`` holds at most the inspection limit, ``start`` is the offset of its first byte in the
+    file. ``state`` is "OPEN", "CLOSED", "TRUNCATED" or "ERROR".
+    """
+
+    __slots__ = (
+        "data",
+        "direction",
+        "file_id",
+        "gaps",
+        "hashes",
+        "logged",
+        "magic",
+        "md5",
+        "name",
+        "sha1",
+        "sha256",
+        "size",
+        "start",
+        "state",
+        "store",
+        "stored",
+        "tx_id",
+        "inspected",
+    )
+
+    def __init__(self, file_id: int, name: bytes, direction: int, tx_id: int) -> None:
+        """Open a file that travels in ``direction`` (0 to-server, 1 to-client)."""
+        self.file_id = file_id
+        self.name = name
+        self.direction = direction
+        self.tx_id = tx_id
+        self.data = bytearray()
+        self.start = 0
+        self.size = 0
+        self.state = "OPEN"
+        self.gaps = False
+        self.magic = ""
+        self.md5 = ""
+        self.sha1 = ""
+        self.sha256 = ""
+        self.hashes: Any = None
+        self.store = False
+        self.stored = False
+        self.logged = False
+        self.inspected = 0
+
+
+class Transaction:
+    """One exchange: a request with its response, a command, a message.
+
+    ``progress`` is per direction, ``events`` are app-layer-event names without the protocol
+    ("missing_host_header"), ``inspected`` and ``matched`` belong to detection.
+    """
+
+    __slots__ = (
+        "events",
+        "files",
+        "id",
+        "inspected",
+        "logged",
+        "matched",
+        "progress",
+        "skip",
+        "created",
+        "updated",
+    )
+
+    def __init__(self, tx_id: int) -> None:
+        """Open transaction ``tx_id``, counted from 0 in its flow."""
+        self.id = tx_id
+        self.progress = [START, START]
+        self.events: list[str] = []
+        self.files: list[FileObject] = []
+        self.logged = 0
+        self.skip = [False, False]
+        self.inspected: Any = None
+        self.matched: Any = None
+        self.created = 0
+        self.updated = True
+
+    def buffer(self, name: str, direction: int) -> BufferValue:
+        """Give the inspection buffer ``name`` ("http.uri") or None while there is none.
+
+        A list means a buffer with several instances, each matched on its own.
+        """
+        raise NotImplementedError
+
+    def value(self, name: str) -> Any:
+        """Give a non-buffer property that a keyword compares ("dns.opcode"), or None."""
+        return None
+
+    def log(self) -> dict[str, Any]:
+        """Give the body of the EVE record, in Suricata's field names."""
+        raise NotImplementedError
+
+    @property
+    def done(self) -> bool:
+        """Tell whether both directions are complete."""
+        return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE
+
+
+class Parser:
+    """Base of all application parsers: bytes in, transactions out; opens nothing, never raises.
+
+    Subclasses name their protocol and feed themselves from :meth:`data`. Any way of cutting the
+    same bytes into calls gives the same transactions. State is bounded by the subclass.
+    """
+
+    name = ""
+    # EVE record kind written for each finished transaction; "" when the protocol logs nothing.
+    log_type = ""
+
+    def __init__(self, settings: Any = None) -> None:
+        """Start with no transactions; ``settings`` is the protocol's part of the app settings."""
+        self.settings = settings
+        self.transactions: list[Transaction] = []
+        self.next_tx = 0
+        self.events: list[str] = []  # events that belong to the flow, not to a transaction
+        self.failed = False
+        self.upgrade = ""  # name of the protocol that follows (STARTTLS, CONNECT, h2c)
+        self.upgrade_data: tuple[bytes, bytes] = (b"", b"")
+        self.expect: list[tuple[bytes, int, str, Any]] = []  # (server address, port, protocol, state)
+        self.bypass = False  # nothing more can be learnt (encrypted from here)
+        self.now = 0
+
+    def data(self, direction: int, chunk: bytes) -> None:
+        """Take the next bytes of one direction."""
+        raise NotImplementedError
+
+    def gap(self, direction: int, length: int) -> None:
+        """Take note that ``length`` bytes of one direction are missing."""
+        self.failed = True
+
+    def end(self, direction: int) -> None:
+        """Take note that one direction has ended; unfinished transactions are completed."""
+        for tx in self.transactions:
+            tx.progress[direction] = COMPLETE
+            tx.updated = True
+
+    def drop_done(self) -> None:
+        """Forget transactions that detection and logs are done with."""
+        self.transactions = [tx for tx in self.transactions if not (tx.done and tx.logged)]
+
+
+class AppState:
+    """What is known of a flow's application; hangs on ``Flow.app``.
+
+    ``proto`` is "" while unknown, "failed" when detection gave up; ``ts`` and ``tc`` are what each
+    direction was recognised as when they differ; ``probe`` holds the bytes seen so far while unknown.
+    """
+
+    __slots__ = (
+        "done",
+        "events",
+        "files",
+        "ends",
+        "orig",
+        "parser",
+        "probe",
+        "proto",
+        "tc",
+        "ts",
+        "expected",
+        "fed",
+        "tries",
+    )
+
+    def __init__(self) -> None:
+        """Start with an unknown application."""
+        self.proto = ""
+        self.ts = ""
+        self.tc = ""
+        self.orig = ""
+        self.expected = ""
+        self.parser: Parser | None = None
+        self.probe: list[bytearray] | None = None
+        self.events: list[str] = []  # "applayer_..." events of detection itself
+        self.done = [False, False]
+        self.ends = [False, False]
+        self.fed = [0, 0]
+        self.files = 0
+        self.tries = 0

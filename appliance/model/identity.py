@@ -1,0 +1,47 @@
+"""Who is on the wire: virtual machines and their interfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A virtual machine, known by its UUID across hosts."""
+
+    uuid: str
+    name: str
+    tags: frozenset[str] = frozenset()
+    os: str = ""  # host-os-policy name ("linux", "windows", ...); "" when not known
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """An address range: ``base`` and ``last`` are integers, ``version`` 4 or 6."""
+
+    version: int
+    base: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VmInterface:
+    """One network interface of a VM: what a policy binds to.
+
+    ``index`` is dense within one inventory, so that per-interface tables are lists.
+    Equality is identity: an inventory makes each interface once.
+    """
+
+    index: int
+    vm: Vm
+    name: str
+    mac: bytes
+    network: str = ""
+    vlan: int | None = None
+    addresses: tuple[Prefix, ...] = ()
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def label(self) -> str:
+        """Name for people: ``web-1/eth0``."""
+        return f"{self.vm.name}/{self.name}"
