@@ -1,0 +1,1 @@
+"""The ``eastwall`` command; thin."""

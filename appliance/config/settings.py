@@ -56,8 +56,9 @@ class FlowSettings:
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """TCP tracking and reassembly. Policies are exception policies: ignore, drop-flow, pass-flow,
-    bypass, drop-packet, pass-packet, reject.
+    """TCP tracking and reassembly.
+
+    Policies are exception policies: ignore, drop-flow, pass-flow, bypass, drop-packet, pass-packet, reject.
     """
 
     inline: bool = False

@@ -1,0 +1,1 @@
+"""Composition: wires sources, engine and sinks."""

@@ -1,0 +1,1 @@
+"""Rules against packets, streams and transactions: prefilter, Hyperscan, evaluation."""

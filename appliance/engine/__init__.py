@@ -1,0 +1,1 @@
+"""The stages of a packet's way and their order."""

@@ -1,0 +1,1 @@
+"""Ordered rules per interface, stateful limits, scan detection."""

@@ -1,0 +1,1 @@
+"""Defragmentation, flow table, TCP states, expectations."""

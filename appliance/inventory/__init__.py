@@ -1,0 +1,1 @@
+"""Which VM interface is this: the inventory and its registry."""

@@ -6,6 +6,8 @@ that the rule language gives them, says how far each direction has come, and can
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 # Progress of one direction of a transaction. Protocols may use numbers in between (steps of their
@@ -14,6 +16,37 @@ START = 0
 COMPLETE = 100
 
 BufferValue = bytes | list[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSpec:
+    """A sticky buffer that a protocol offers to rules.
+
+    ``directions`` are those in which it exists, ``progress`` the step at which its value is final,
+    ``growing`` that it may be looked at before (bodies, files), ``multi`` that it is a list.
+    """
+
+    name: str
+    protocols: tuple[str, ...]
+    directions: tuple[int, ...]
+    progress: int = COMPLETE
+    growing: bool = False
+    multi: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSpec:
+    """A keyword that compares a property of a transaction: an ``IntMatch`` or ``Text`` of the rule tree.
+
+    ``Transaction.value(keyword)`` gives an int, a str, a list of either (one has to match) or None. For
+    ``Text``, ``test(value, argument)`` decides; without it the two must be equal.
+    """
+
+    keyword: str
+    protocols: tuple[str, ...]
+    directions: tuple[int, ...]
+    progress: int = COMPLETE
+    test: Callable[[Any, str], bool] | None = None
 
 
 class FileObject:
@@ -106,7 +139,7 @@ class Transaction:
         """
         raise NotImplementedError
 
-    def value(self, name: str) -> Any:
+    def value(self, name: str) -> Any:  # noqa: ARG002 - the base has none
         """Give a non-buffer property that a keyword compares ("dns.opcode"), or None."""
         return None
 
@@ -148,7 +181,7 @@ class Parser:
         """Take the next bytes of one direction."""
         raise NotImplementedError
 
-    def gap(self, direction: int, length: int) -> None:
+    def gap(self, direction: int, length: int) -> None:  # noqa: ARG002 - a subclass that copes says how
         """Take note that ``length`` bytes of one direction are missing."""
         self.failed = True
 

@@ -13,7 +13,7 @@ from appliance.model.verdict import Decision
 
 @dataclass(slots=True)
 class AlertEvent:
-    """A rule matched. ``rule`` is a ``rulelang.tree.Rule``; ``action`` what came of it: "allowed" or "blocked"."""
+    """A rule matched: ``rule`` is a ``rulelang.tree.Rule``, ``action`` is "allowed" or "blocked"."""
 
     now: int
     packet: Packet
@@ -40,7 +40,7 @@ class DropEvent:
 
 @dataclass(slots=True)
 class AnomalyEvent:
-    """Something is malformed. ``kind`` is "decode", "stream" or "applayer"; ``name`` Suricata's event name."""
+    """Something is malformed: ``kind`` is "decode", "stream" or "applayer", ``name`` Suricata's event name."""
 
     now: int
     kind: str
@@ -96,7 +96,7 @@ class StatsEvent:
 
 @dataclass(slots=True)
 class NoticeEvent:
-    """Something an operator should know about the protection itself: a spoofed address, a scan, a VM protected."""
+    """Something to know about the protection itself: a spoofed address, a scan, a VM protected."""
 
     now: int
     name: str

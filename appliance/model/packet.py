@@ -96,7 +96,7 @@ class Packet:
         "wscale",
     )
 
-    def __init__(self, frame: bytes, linktype: int, now: int, number: int) -> None:
+    def __init__(self, frame: bytes, linktype: int, now: int, number: int) -> None:  # noqa: PLR0915 - fields
         """Make an undecoded packet around ``frame``."""
         self.frame: bytes = frame
         self.linktype: int = linktype

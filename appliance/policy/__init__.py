@@ -1,0 +1,1 @@
+"""Policy documents to one table per interface."""

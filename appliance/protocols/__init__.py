@@ -1,0 +1,1 @@
+"""Application protocols: one module each, bytes in, transactions out."""

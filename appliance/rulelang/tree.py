@@ -93,8 +93,10 @@ class Content(Node):
 
 @dataclass(frozen=True, slots=True)
 class Pcre(Node):
-    """A regular expression. ``flags`` are PCRE letters (imsxAEGU), ``relative`` is R, ``captures``
-    name the variables of ``pkt:``/``flow:``/``alert:`` groups in order.
+    """A regular expression.
+
+    ``flags`` are PCRE letters (imsxAEGU), ``relative`` is R, ``captures`` name the variables of
+    ``pkt:``/``flow:``/``alert:`` groups in order.
     """
 
     pattern: bytes
@@ -106,7 +108,7 @@ class Pcre(Node):
 
 @dataclass(frozen=True, slots=True)
 class ByteTest(Node):
-    """``byte_test``: compare ``nbytes`` at ``offset`` with ``value``. ``operator`` is one of < > = <= >= & ^."""
+    """``byte_test``: compare ``nbytes`` at ``offset`` with ``value``; ``operator``: < > = <= >= & ^."""
 
     nbytes: Number
     operator: str
@@ -177,7 +179,7 @@ class IsDataAt(Node):
 
 @dataclass(frozen=True, slots=True)
 class IntMatch(Node):
-    """Any keyword that compares an unsigned number: ``dsize``, ``ttl``, ``urilen``, ``bsize``, ``http2.priority`` ...
+    """Any keyword that compares an unsigned number: ``dsize``, ``ttl``, ``urilen``, ``bsize`` ...
 
     ``operator``: "=", "!=", "<", "<=", ">", ">=", "range" (``low`` < x < ``high``, exclusive),
     "!range", "&", "!&", "&=" (x & low == high), "&!=" . Inclusive forms are brought to these.
@@ -251,8 +253,9 @@ class FragBits(Node):
 
 @dataclass(frozen=True, slots=True)
 class Text(Node):
-    """Any other keyword with its argument as written, already checked: ``ipopts``, ``app-layer-event``,
-    ``decode-event``, ``stream-event``, ``geoip``, ``iprep``, ``target``, ``tag`` ...
+    """Any other keyword with its argument as written, already checked.
+
+    For instance ``ipopts``, ``app-layer-event``, ``decode-event``, ``stream-event``, ``geoip``, ``target``.
     """
 
     keyword: str

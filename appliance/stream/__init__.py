@@ -1,0 +1,1 @@
+"""TCP reassembly for inline use."""
