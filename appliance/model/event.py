@@ -40,7 +40,7 @@ class DropEvent:
 
 @dataclass(slots=True)
 class AnomalyEvent:
-    """Something is malformed: ``kind`` is "decode", "stream" or "applayer", ``name`` Suricata's event name."""
+    """Something is malformed; ``kind``: "decode", "stream", "applayer"; ``name``: Suricata's event name."""
 
     now: int
     kind: str
