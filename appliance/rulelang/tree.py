@@ -58,9 +58,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Buffer(Node):
-    """Select a sticky buffer by its present-day name ("http.uri"); "" is the payload/stream."""
+    """Select a sticky buffer by its present-day name ("http.uri"); "" is the payload/stream.
+
+    ``direction`` ("to_server", "to_client") is set by ``file.data:to_client`` in ``=>`` rules.
+    """
 
     name: str
+    direction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Content(Node):
 class Pcre(Node):
     """A regular expression.
 
-    ``flags`` are PCRE letters (imsxAEGU), ``relative`` is R, ``captures`` name the variables of
+    ``flags`` are letters imsxAEG (ungreedy) and Suricata's O (no match limit) and B (raw), ``relative`` is R, ``captures`` name the variables of
     ``pkt:``/``flow:``/``alert:`` groups in order.
     """
 
