@@ -171,11 +171,19 @@ class Parser:
         self.next_tx = 0
         self.events: list[str] = []  # events that belong to the flow, not to a transaction
         self.failed = False
-        self.upgrade = ""  # name of the protocol that follows (STARTTLS, CONNECT, h2c)
+        self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
+        self.carry: Any = None  # state for the parser that follows
         self.upgrade_data: tuple[bytes, bytes] = (b"", b"")
         self.expect: list[tuple[bytes, int, str, Any]] = []  # (server address, port, protocol, state)
         self.bypass = False  # nothing more can be learnt (encrypted from here)
         self.now = 0
+
+    def open(self, flow: Any, app: Any, carried: Any) -> None:
+        """Learn of the flow (a ``Flow``; keep no reference), all ``AppSettings`` and a state handed over.
+
+        Called once before the first data. ``carried`` comes from an expectation or from the parser
+        that this one follows, None otherwise.
+        """
 
     def data(self, direction: int, chunk: bytes) -> None:
         """Take the next bytes of one direction."""
@@ -204,9 +212,12 @@ class AppState:
     """
 
     __slots__ = (
+        "changes",
         "done",
         "events",
         "files",
+        "first",
+        "previous",
         "ends",
         "orig",
         "parser",
@@ -227,6 +238,10 @@ class AppState:
         self.orig = ""
         self.expected = ""
         self.parser: Parser | None = None
+        # The parser before a change of protocol: its transactions may still have to be inspected.
+        self.previous: Parser | None = None
+        self.changes = 0  # of protocol, so far
+        self.first = -1  # direction of the first data seen
         self.probe: list[bytearray] | None = None
         self.events: list[str] = []  # "applayer_..." events of detection itself
         self.done = [False, False]

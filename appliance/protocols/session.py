@@ -1,0 +1,287 @@
+"""The application layer of one flow: recognise, dispatch to a parser, change protocol on request."""
+
+from __future__ import annotations
+
+from appliance.config.settings import AppSettings
+from appliance.model.app import COMPLETE, AppState, Parser
+from appliance.model.chunk import Chunk
+from appliance.model.flow import Flow
+from appliance.model.packet import Packet
+from appliance.protocols import registry
+from appliance.protocols.detection import FAILED, UNKNOWN, Detector
+from appliance.protocols.spec import ProtocolSpec
+
+# Bytes of one direction, with none of the other, after which recognition is given up.
+ONE_SIDED_LIMIT = 100_000
+# Datagrams of one direction looked at before recognition is given up.
+DATAGRAM_TRIES = 4
+DETECT_ANEW = "any"
+# Changes of protocol in one flow; tunnels inside tunnels beyond that are not followed.
+MAX_CHANGES = 8
+
+
+class AppLayer:
+    """Feeds flows to parsers. One serves all flows; what is known of a flow hangs on ``Flow.app``."""
+
+    def __init__(self, settings: AppSettings, wanted: frozenset[str] | None = None) -> None:
+        """Prepare detection; only ``wanted`` protocols are parsed (None: all that are enabled)."""
+        self.settings = settings
+        self.wanted = wanted
+        self.specs: dict[str, ProtocolSpec] = registry.enabled(settings)
+        self._tcp = Detector(self.specs.values(), "tcp", settings.probe_limit)
+        self._udp = Detector(self.specs.values(), "udp", settings.probe_limit)
+
+    def data(self, flow: Flow, chunk: Chunk, now: int) -> None:
+        """Take the next piece of a TCP stream, or a hole in it."""
+        state = self._state(flow)
+        if state.proto == FAILED:
+            return
+        direction = chunk.direction
+        if state.parser is not None:
+            state.parser.now = now
+        if chunk.data:
+            state.fed[direction] += len(chunk.data)
+            if state.first < 0:
+                state.first = direction
+            self._take(flow, state, direction, chunk.data, now)
+        elif chunk.gap:
+            self._gap(flow, state, direction, chunk.gap, now)
+        if chunk.eof:
+            self.end(flow, direction, now)
+
+    def datagram(self, packet: Packet, flow: Flow, now: int) -> None:
+        """Take one UDP datagram."""
+        payload = packet.payload()
+        state = self._state(flow)
+        if not payload or state.proto == FAILED:
+            return
+        direction = packet.direction
+        state.fed[direction] += len(payload)
+        if state.first < 0:
+            state.first = direction
+        if not state.done[direction]:
+            self._recognise_datagram(flow, state, direction, payload, now)
+        self._feed(flow, state, direction, payload, now)
+
+    def end(self, flow: Flow, direction: int, now: int) -> None:
+        """Take note that one direction has ended; what was held back is decided now."""
+        state = flow.app
+        if state is None or state.ends[direction]:
+            return
+        state.ends[direction] = True
+        if state.proto == FAILED:
+            return
+        if not state.done[direction] and state.probe is not None and state.probe[direction]:
+            self._settle(flow, state, direction, FAILED, now)
+        for parser in (state.previous, state.parser):
+            if parser is not None:
+                parser.now = now
+                parser.end(direction)
+        if all(state.ends) and not state.proto and any(state.fed):
+            self._fail(flow, state)
+
+    def expect(self, flow: Flow, protocol: str, carried: object, now: int = 0) -> None:
+        """Start a flow that another one announced (an FTP data connection) as ``protocol``."""
+        state = self._state(flow)
+        state.expected = protocol
+        state.done = [True, True]
+        self._open(flow, state, protocol, carried, now)
+
+    def _state(self, flow: Flow) -> AppState:
+        """Give the flow's state, made at first use."""
+        state = flow.app
+        if state is None:
+            state = flow.app = AppState()
+        return state
+
+    def _take(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
+        """Route bytes of a stream: to the parser, or to recognition while it is not done."""
+        if state.done[direction]:
+            if state.proto:
+                self._feed(flow, state, direction, data, now)
+            else:
+                self._hold(state, direction, data)
+                self._bail(flow, state, direction)
+            return
+        self._hold(state, direction, data)
+        held = bytes(state.probe[direction]) if state.probe else b""
+        name = self._tcp.recognise(direction, held, flow.sport, flow.cport)
+        if name != UNKNOWN:
+            self._settle(flow, state, direction, name, now)
+        else:
+            self._bail(flow, state, direction)
+
+    def _hold(self, state: AppState, direction: int, data: bytes) -> None:
+        """Keep bytes until somebody can make use of them; never more than the probe limit and one piece."""
+        if state.probe is None:
+            state.probe = [bytearray(), bytearray()]
+        held = state.probe[direction]
+        if len(held) < self.settings.probe_limit:
+            held += data
+
+    def _bail(self, flow: Flow, state: AppState, direction: int) -> None:
+        """Give up when much came from one side and nothing from the other."""
+        if not state.proto and state.fed[direction] > ONE_SIDED_LIMIT and not state.fed[1 - direction]:
+            _note(state, "applayer_proto_detection_skipped")
+            self._fail(flow, state)
+
+    def _settle(self, flow: Flow, state: AppState, direction: int, name: str, now: int) -> None:
+        """Draw the conclusions from what one direction was recognised as."""
+        state.done[direction] = True
+        if name == FAILED:
+            self._settle_unknown(flow, state, direction, now)
+            return
+        if state.proto and state.proto != name:
+            _note(state, "applayer_mismatch_protocol_both_directions")
+            _remember(state, direction, name)
+        elif not state.proto and not self._settle_first(flow, state, direction, name, now):
+            return
+        self._flush(flow, state, direction, now)
+
+    def _settle_first(self, flow: Flow, state: AppState, direction: int, name: str, now: int) -> bool:
+        """Take ``name`` as the flow's protocol; False when it cannot have been the one to begin."""
+        if state.first >= 0 and state.first not in self.specs[name].first:
+            _note(state, "applayer_wrong_direction_first_data")
+            _remember(state, direction, name)
+            self._fail(flow, state)
+            return False
+        if state.expected and name != state.expected:
+            missing_tls = state.expected == "tls"
+            _note(state, "applayer_no_tls_after_starttls" if missing_tls else "applayer_unexpected_protocol")
+        self._open(flow, state, name, _carried(state), now)
+        other = 1 - direction
+        if state.first == other and state.done[other]:
+            _note(state, "applayer_detect_protocol_only_one_direction")
+            _remember(state, other, FAILED)
+            self._flush(flow, state, other, now)
+        return True
+
+    def _settle_unknown(self, flow: Flow, state: AppState, direction: int, now: int) -> None:
+        """Nothing was recognised in this direction: rely on the other, or give up."""
+        if state.proto:
+            _note(state, "applayer_detect_protocol_only_one_direction")
+            _remember(state, direction, FAILED)
+            self._flush(flow, state, direction, now)
+        elif state.done[1 - direction]:
+            if state.expected == "tls":
+                _note(state, "applayer_no_tls_after_starttls")
+            elif state.expected:
+                _note(state, "applayer_unexpected_protocol")
+            self._fail(flow, state)
+
+    def _fail(self, flow: Flow, state: AppState) -> None:
+        """Give up: the flow has no application that we know."""
+        state.proto = flow.app_proto = FAILED
+        state.done = [True, True]
+        state.probe = None
+
+    def _flush(self, flow: Flow, state: AppState, direction: int, now: int) -> None:
+        """Hand the bytes held back to the parser."""
+        if state.probe is None or not state.probe[direction]:
+            return
+        held = bytes(state.probe[direction])
+        lost = state.fed[direction] - len(held)
+        state.probe[direction] = bytearray()
+        self._feed(flow, state, direction, held, now)
+        if lost > 0 and state.parser is not None and not state.parser.failed:
+            state.parser.gap(direction, lost)
+
+    def _gap(self, flow: Flow, state: AppState, direction: int, length: int, now: int) -> None:
+        """Tell the parser of a hole; without one, recognition of this direction ends."""
+        if not state.done[direction]:
+            self._settle(flow, state, direction, FAILED, now)
+        parser = state.parser
+        if parser is not None and not parser.failed:
+            parser.gap(direction, length)
+            self._after(flow, state, parser, now)
+
+    def _recognise_datagram(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
+        """Look at a whole datagram; a few are looked at before giving up."""
+        name = self._udp.recognise(direction, data, flow.sport, flow.cport)
+        state.tries += 1
+        if name in {UNKNOWN, FAILED}:
+            if state.proto or state.tries >= DATAGRAM_TRIES:
+                state.done[direction] = True
+            if not state.proto and state.tries >= DATAGRAM_TRIES:
+                self._fail(flow, state)
+            return
+        self._settle(flow, state, direction, name, now)
+
+    def _open(self, flow: Flow, state: AppState, name: str, carried: object, now: int) -> None:
+        """Make ``name`` the protocol of the flow and start its parser, if it has one that is wanted."""
+        state.proto = flow.app_proto = name
+        spec = self.specs.get(name)
+        if spec is None or spec.parser is None or (self.wanted is not None and name not in self.wanted):
+            return
+        state.parser = spec.parser(self.settings.options(name))
+        state.parser.now = now
+        state.parser.open(flow, self.settings, carried)
+
+    def _feed(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
+        """Give bytes to the parser."""
+        parser = state.parser
+        if parser is None or parser.failed or parser.bypass:
+            return
+        parser.now = now
+        parser.data(direction, data)
+        self._after(flow, state, parser, now)
+
+    def _after(self, flow: Flow, state: AppState, parser: Parser, now: int) -> None:
+        """See to the bound on transactions and to a change of protocol that the parser asks for."""
+        if len(parser.transactions) > self.settings.max_transactions:
+            _close_oldest(parser, self.settings.max_transactions)
+        if parser.upgrade:
+            self._change(flow, state, parser, now)
+
+    def _change(self, flow: Flow, state: AppState, parser: Parser, now: int) -> None:
+        """Go over to the protocol that the parser announces, with the bytes that it left."""
+        name, rest = parser.upgrade, parser.upgrade_data
+        parser.upgrade, parser.upgrade_data = "", (b"", b"")
+        if state.changes >= MAX_CHANGES or (name != DETECT_ANEW and name not in self.specs):
+            parser.bypass = True
+            return
+        state.changes += 1
+        state.orig, state.previous, state.parser = state.proto, parser, None
+        state.ts = state.tc = ""
+        state.first, state.tries, state.fed = -1, 0, [0, 0]
+        state.expected = "" if name == DETECT_ANEW else name
+        follows = name in self.specs and self.specs[name].follows
+        state.done = [follows, follows]
+        state.probe = None
+        state.proto = flow.app_proto = UNKNOWN
+        if follows:
+            self._open(flow, state, name, parser.carry, now)
+        for direction in (0, 1):
+            if rest[direction]:
+                self.data(flow, Chunk(direction, 0, rest[direction]), now)
+
+
+def _carried(state: AppState) -> object:
+    """Give what the parser before a change of protocol hands over."""
+    return state.previous.carry if state.previous is not None else None
+
+
+def _note(state: AppState, event: str) -> None:
+    """Record an event of detection once."""
+    if event not in state.events:
+        state.events.append(event)
+
+
+def _remember(state: AppState, direction: int, name: str) -> None:
+    """Keep what one direction was recognised as, where it is not the flow's protocol."""
+    if direction == 0:
+        state.ts = name
+    else:
+        state.tc = name
+
+
+def _close_oldest(parser: Parser, limit: int) -> None:
+    """Complete the oldest transactions over the limit; those far over it are forgotten."""
+    surplus = len(parser.transactions) - limit
+    if surplus > limit:
+        del parser.transactions[: surplus - limit]
+        surplus = limit
+    for tx in parser.transactions[:surplus]:
+        if not tx.done:
+            tx.progress[:] = [COMPLETE, COMPLETE]
+            tx.updated = True
