@@ -116,6 +116,7 @@ class Transaction:
         "progress",
         "skip",
         "created",
+        "reported",
         "updated",
     )
 
@@ -130,6 +131,7 @@ class Transaction:
         self.inspected: Any = None
         self.matched: Any = None
         self.created = 0
+        self.reported = 0  # events written as anomalies so far
         self.updated = True
 
     def buffer(self, name: str, direction: int) -> BufferValue:
@@ -223,6 +225,7 @@ class AppState:
         "parser",
         "probe",
         "proto",
+        "reported",
         "tc",
         "ts",
         "expected",
@@ -241,6 +244,7 @@ class AppState:
         # The parser before a change of protocol: its transactions may still have to be inspected.
         self.previous: Parser | None = None
         self.changes = 0  # of protocol, so far
+        self.reported = 0  # events written as anomalies so far
         self.first = -1  # direction of the first data seen
         self.probe: list[bytearray] | None = None
         self.events: list[str] = []  # "applayer_..." events of detection itself

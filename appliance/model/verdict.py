@@ -38,12 +38,37 @@ class Reason(StrEnum):
     STREAM_INVALID = "stream_invalid"
     STREAM_MIDSTREAM = "stream_midstream"
     STREAM_REASSEMBLY = "stream_reassembly"
+    STREAM_URGENT = "stream_urgent"
     APPLICATION = "application"
     APPLICATION_ERROR = "application_error"
     RULE = "rule"
     RATE_FILTER = "rate_filter"
     EXCEPTION_POLICY = "exception_policy"
     INTERNAL_ERROR = "internal_error"
+
+
+# Drop reasons by the words that EVE's `drop.reason` uses, where Suricata has the same reason; the
+# counter below `ips.drop_reason` is the same with underscores. The others keep their own name.
+REASON_WORDS: dict[Reason, str] = {
+    Reason.MALFORMED: "decode error",
+    Reason.FRAGMENT_INVALID: "defrag error",
+    Reason.FRAGMENT_LIMIT: "defrag memcap",
+    Reason.FLOW_TABLE_FULL: "flow memcap",
+    Reason.FLOW_DENIED: "flow drop",
+    Reason.STREAM_INVALID: "stream error",
+    Reason.STREAM_MIDSTREAM: "stream midstream",
+    Reason.STREAM_REASSEMBLY: "stream reassembly",
+    Reason.STREAM_URGENT: "stream urgent",
+    Reason.APPLICATION_ERROR: "applayer error",
+    Reason.RULE: "rules",
+    Reason.RATE_FILTER: "threshold detection_filter",
+    Reason.EXCEPTION_POLICY: "exception policy flow drop",
+}
+
+
+def reason_words(reason: Reason) -> str:
+    """Name a drop reason as records do: ``flow drop``, ``spoofed mac``."""
+    return REASON_WORDS.get(reason) or reason.value.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

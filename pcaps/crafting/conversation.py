@@ -131,7 +131,8 @@ class Tcp:
 def http_get(capture: Capture, client: Host, server: Host, sport: int, path: str, headers: str = "") -> None:
     """One request and a small answer."""
     conversation = Tcp(capture, client, server, sport, 80).open()
-    request = f"GET {path} HTTP/1.1\r\nHost: {server.name}.example\r\nUser-Agent: inventory-agent/2.1\r\n{headers}\r\n"
+    lines = (f"GET {path} HTTP/1.1", f"Host: {server.name}.example", "User-Agent: inventory-agent/2.1")
+    request = "\r\n".join(lines) + f"\r\n{headers}\r\n"
     body = b"<html><body>it works</body></html>\n"
     conversation.say(0, request.encode("latin-1"))
     conversation.say(

@@ -1,0 +1,68 @@
+"""Finished transactions and files become records; anomalies of parsers do too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.model.app import Transaction
+from appliance.model.event import AnomalyEvent, AppEvent, Event, FileEvent
+from appliance.model.flow import Flow
+from appliance.model.packet import TOCLIENT, Packet
+
+if TYPE_CHECKING:
+    from appliance.engine.pipeline import Pipeline
+
+_LAYER_DETECTION = "proto_detect"
+_LAYER_PARSER = "proto_parser"
+
+
+def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
+    """Report what is new in the flow's application layer, then forget what is done with."""
+    state = flow.app
+    if state is None:
+        return
+    while state.reported < len(state.events):
+        name = state.events[state.reported]
+        state.reported += 1
+        events.append(AnomalyEvent(now, "applayer", name, packet, flow, None, flow.app_proto, _LAYER_DETECTION))
+    for parser in (state.previous, state.parser):
+        if parser is None:
+            continue
+        for tx in parser.transactions:
+            if tx.updated or tx.files:
+                _log_tx(pipe, flow, tx, parser.log_type, parser.name, now, packet, events)
+        parser.drop_done()
+
+
+def _log_tx(
+    pipe: Pipeline,
+    flow: Flow,
+    tx: Transaction,
+    kind: str,
+    proto: str,
+    now: int,
+    packet: Packet | None,
+    events: list[Event],
+) -> None:
+    while tx.reported < len(tx.events):
+        events.append(
+            AnomalyEvent(now, "applayer", tx.events[tx.reported], packet, flow, tx, proto, _LAYER_PARSER)
+        )
+        tx.reported += 1
+    for file in tx.files:
+        if file.state != "OPEN" and not file.logged:
+            file.logged = True
+            pipe.counters.add(f"app_layer.files.{proto}")
+            events.append(FileEvent(now, flow, tx, file, proto, packet))
+    if tx.done and not tx.logged:
+        tx.logged = 1
+        flow.tx_id += 1
+        pipe.counters.add(f"app_layer.tx.{proto}")
+        if kind:
+            events.append(AppEvent(now, kind, flow, tx, packet, _direction(packet)))
+
+
+def _direction(packet: Packet | None) -> int:
+    return packet.direction if packet is not None else TOCLIENT
+
+

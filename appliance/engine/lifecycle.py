@@ -1,0 +1,62 @@
+"""The end of a packet's way, and the end of a flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.engine import applog, inspection
+from appliance.engine.pseudo import DIRECTIONS, pseudo_packet
+from appliance.engine.work import Work
+from appliance.model.event import DropEvent, Event, FlowEvent
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
+from appliance.model.packet import PROTO_TCP
+from appliance.model.verdict import Verdict
+
+if TYPE_CHECKING:
+    from appliance.engine.pipeline import Pipeline
+
+
+def conclude(pipe: Pipeline, work: Work) -> None:
+    """Report a packet that is not let through."""
+    decision = work.decision
+    if decision.verdict <= Verdict.ACCEPT:
+        return
+    if not work.packet.pseudo:
+        work.events.append(DropEvent(work.now, work.packet, work.flow, decision, work.rule))
+
+
+def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Event]) -> None:
+    """Inspect what a flow still holds back, report its last transactions and the flow itself."""
+    if flow.proto == PROTO_TCP and flow.tcp is not None and not flow.flags & F_DROPPED:
+        _drain(pipe, flow, now, events)
+    elif flow.app is not None:
+        for direction in DIRECTIONS:
+            pipe.app.end(flow, direction, now)
+        _inspect_end(pipe, flow, now, events)
+    if pipe.firewall is not None:
+        pipe.firewall.flow_ended(flow)
+    if pipe.detector is not None:
+        pipe.detector.flow_ended(flow)
+    events.append(FlowEvent(now, flow, flow.end_reason or reason))
+    flow.app = None
+    flow.tcp = None
+    flow.detect = None
+
+
+def _drain(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:
+    chunks = pipe.tracker.finish(flow)
+    if not flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
+        for chunk in chunks:
+            pipe.feed(flow, chunk, now)
+        for direction in DIRECTIONS:
+            if flow.app is not None:
+                pipe.app.end(flow, direction, now)
+    _inspect_end(pipe, flow, now, events)
+
+
+def _inspect_end(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:
+    for direction in DIRECTIONS:
+        work = Work(pseudo_packet(flow, direction, now), now, events)
+        work.flow = flow
+        inspection.run_rules(pipe, work)
+    applog.log_app(pipe, flow, now, None, events)

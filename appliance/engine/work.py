@@ -1,0 +1,86 @@
+"""What is known of one packet while it passes the stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from appliance.model.chunk import Chunk
+from appliance.model.event import Event
+from appliance.model.flow import Flow
+from appliance.model.packet import Packet
+from appliance.model.verdict import ACCEPTED, Decision
+
+
+class Trace:
+    """Lines of ``eastwall explain``: (stage, decision, why)."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, str]] = []
+
+    def add(self, stage: str, decision: str, why: str = "") -> None:
+        """Write down what a stage decided and the rule or setting behind it."""
+        self.lines.append((stage, decision, why))
+
+
+class Work:
+    """One packet on its way: stages read and fill this, in the order of the pipeline.
+
+    ``decision`` only ever gets stricter. ``inspect`` is cleared by a stage that takes the packet
+    out of inspection; ``usable`` by one that keeps it from streams and parsers (a bad checksum).
+    """
+
+    __slots__ = (
+        "anomalies",
+        "chunks",
+        "decision",
+        "events",
+        "flow",
+        "inspect",
+        "new_flow",
+        "now",
+        "packet",
+        "rule",
+        "stream_events",
+        "trace",
+        "usable",
+    )
+
+    def __init__(self, packet: Packet, now: int, events: list[Event], trace: Trace | None = None) -> None:
+        self.packet: Packet = packet
+        self.now: int = now
+        self.events: list[Event] = events
+        self.trace: Trace | None = trace
+        self.flow: Flow | None = None
+        self.new_flow: bool = False
+        self.decision: Decision = ACCEPTED
+        self.rule: Any = None
+        self.inspect: bool = True
+        self.usable: bool = True
+        self.chunks: list[Chunk] | None = None
+        self.stream_events: list[str] | None = None
+        self.anomalies: int = 0
+
+    def decide(self, decision: Decision, rule: Any = None) -> None:
+        """Take ``decision`` if it is stricter than what was decided so far."""
+        if decision.verdict > self.decision.verdict:
+            self.decision = decision
+            self.rule = rule
+
+    def note(self, stage: str, decision: str, why: str = "") -> None:
+        """Explain a step, when somebody asked for explanations."""
+        if self.trace is not None:
+            self.trace.add(stage, decision, why)
+
+
+class Result:
+    """Verdict of one frame, with everything there is to report about it."""
+
+    __slots__ = ("decision", "events", "flow", "packet")
+
+    def __init__(self, packet: Packet, flow: Flow | None, decision: Decision, events: list[Event]) -> None:
+        self.packet: Packet = packet
+        self.flow: Flow | None = flow
+        self.decision: Decision = decision
+        self.events: list[Event] = events
