@@ -99,8 +99,9 @@ class Content(Node):
 class Pcre(Node):
     """A regular expression.
 
-    ``flags`` are letters imsxAEG (ungreedy) and Suricata's O (no match limit) and B (raw), ``relative`` is R, ``captures`` name the variables of
-    ``pkt:``/``flow:``/``alert:`` groups in order.
+    ``flags`` are letters imsxAEG (G: ungreedy) and Suricata's O (no match limit) and B (raw);
+    ``relative`` is R; ``captures`` name the variables of ``pkt:``/``flow:``/``alert:`` groups in order,
+    with that prefix.
     """
 
     pattern: bytes
