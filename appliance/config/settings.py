@@ -28,7 +28,8 @@ class DefragSettings:
     max_fragments: int = 1024  # pieces of one datagram
     max_bytes: int = 32 << 20
     timeout: int = 60 * SECOND
-    host_timeouts: tuple[tuple[str, int], ...] = ()  # (CIDR, ns)
+    host_timeouts: tuple[tuple[str, int], ...] = ()  # (CIDR of the destination, ns), longest wins
+    vlan_in_key: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,9 @@ class FlowSettings:
     icmp: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
     other: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
     vlan_in_key: bool = True
+    depth_in_key: bool = True  # tunnelled packets have flows of their own
     max_expectations: int = 4096
+    protect: int = 10 * SECOND  # established flows idle for less are not evicted for others
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ cdef class Flow:
     cdef public long long id, first, last, timeout, first_number
     cdef public object key
     cdef public int proto, ip_version, cport, sport, icmp_type, icmp_code
+    cdef public unsigned int spi
     cdef public bytes client, server, ether_client, ether_server
     cdef public tuple vlans
     cdef public int tenant, depth, state, flags, epoch, queue

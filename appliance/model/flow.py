@@ -81,6 +81,7 @@ class Flow:
         "reason",
         "server",
         "server_if",
+        "spi",
         "sport",
         "state",
         "tcp",
@@ -105,6 +106,7 @@ class Flow:
         self.sport: int = sport
         self.icmp_type: int = 0
         self.icmp_code: int = 0
+        self.spi: int = 0  # security parameters index of ESP
         self.vlans: tuple[int, ...] = ()
         self.tenant: int = 0
         self.depth: int = 0

@@ -11,7 +11,7 @@ cdef class Packet:
     cdef public int sport, dport, tcp_flags, tcp_hlen, window, urgent, mss, wscale, sacks
     cdef public long long ts_val, ts_ecr
     cdef public int icmp_type, icmp_code, icmp_id, icmp_seq, arp_op
-    cdef public int csum, depth, direction
+    cdef public int csum, depth, direction, tenant
     cdef public list anomalies
     cdef public str tunnel
     cdef public Packet inner, outer

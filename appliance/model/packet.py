@@ -26,7 +26,8 @@ class Packet:
     ``now`` is nanoseconds since the epoch, ``number`` counts from 1 in a capture. Addresses
     are network-order bytes (4 or 16); offsets are into ``frame``. A field that the packet does
     not have keeps its neutral value: 0, ``b""`` or None; ``wscale`` and ``mss`` are -1.
-    ``inner`` is the packet that a tunnel carries, ``outer`` the one that carries it.
+    ``inner`` is the packet that a tunnel carries, ``outer`` the one that carries it. ``tenant`` tells
+    networks apart whose addresses may overlap (0 to 2**31 - 1); it is part of every flow's key.
     """
 
     __slots__ = (
@@ -84,6 +85,7 @@ class Packet:
         "tcp_flags",
         "tcp_hlen",
         "tcp_opts",
+        "tenant",
         "tos",
         "ts_ecr",
         "ts_val",
@@ -154,6 +156,7 @@ class Packet:
         self.anomalies: list[str] | None = None
         self.tunnel: str = ""
         self.depth: int = 0
+        self.tenant: int = 0
         self.inner: Packet | None = None
         self.outer: Packet | None = None
         self.rebuilt: bool = False
