@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigError:
@@ -19,6 +21,7 @@ class ConfigError:
     message: str
     hint: str = ""
 
+    @override
     def __str__(self) -> str:
         """Write it as compilers do, so that editors can jump to the place."""
         field = f" {self.field}:" if self.field else ""

@@ -1,0 +1,158 @@
+"""From what is seen on the wire to the VM interface behind it, and whether the sender may say so.
+
+Each lookup is a dictionary access or one bisection. Nothing here grows after construction.
+"""
+
+from __future__ import annotations
+
+from appliance.config.addresses import packed
+from appliance.inventory.intervals import IntervalMap
+from appliance.inventory.inventory import Inventory
+from appliance.model.identity import VmInterface
+from appliance.model.packet import PROTO_IGMP, PROTO_UDP, Packet
+from appliance.model.verdict import Reason
+
+_ARP = 0x0806
+_RARP = 0x8035
+_DHCP_SERVER = 67
+_NO_ADDRESS = (b"\0\0\0\0", bytes(16))
+_LINK_LOCAL_4 = b"\xa9\xfe"  # 169.254/16, RFC 3927
+
+
+class Registry:
+    """The interfaces of one inventory, indexed by MAC and by address."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        """Index ``inventory``; a changed inventory gets a new registry."""
+        self.inventory = inventory
+        self._macs: dict[bytes, list[VmInterface]] = {}
+        self._owners: dict[bytes, list[VmInterface]] = {}
+        self._allowed: list[tuple[tuple[bytes, bytes], ...]] = []
+        for interface in inventory.interfaces:
+            self._macs.setdefault(interface.mac, []).append(interface)
+            self._allowed.append(self._declare(interface))
+        self._ranges = {4: self._intervals(4), 16: self._intervals(6)}
+
+    def _declare(self, interface: VmInterface) -> tuple[tuple[bytes, bytes], ...]:
+        """Note the interface as owner of its single addresses; give all it may use."""
+        pairs = []
+        for one in interface.addresses:
+            first, last = packed(one.version, one.base), packed(one.version, one.last)
+            pairs.append((first, last))
+            if first == last:
+                self._owners.setdefault(first, []).append(interface)
+        return tuple(pairs)
+
+    def _intervals(self, version: int) -> IntervalMap[int]:
+        ranges = [
+            (one.base, one.last, interface.index)
+            for interface in self.inventory.interfaces
+            for one in interface.addresses
+            if one.version == version
+        ]
+        return IntervalMap(ranges, 4 if version == 4 else 16)
+
+    def identify(self, packet: Packet) -> None:
+        """Set ``src_if`` and ``dst_if``: by MAC, or by address where there is no Ethernet header."""
+        if packet.eth_src:
+            vlan = packet.vlans[0] if packet.vlans else None
+            packet.src_if = self._by_mac(packet.eth_src, vlan, packet.src or packet.arp_spa)
+            packet.dst_if = self._by_mac(packet.eth_dst, vlan, packet.dst or packet.arp_tpa)
+        else:
+            packet.src_if = self._by_address(packet.src)
+            packet.dst_if = self._by_address(packet.dst)
+
+    def _by_mac(self, mac: bytes, vlan: int | None, address: bytes) -> VmInterface | None:
+        found = self._macs.get(mac)
+        if found is None:
+            return None
+        if len(found) == 1:
+            return found[0]
+        same = [one for one in found if one.vlan == vlan] or found
+        if len(same) > 1:
+            same = [one for one in same if self._may_use(one, address)]
+        return same[0] if len(same) == 1 else None
+
+    def _by_address(self, address: bytes) -> VmInterface | None:
+        ranges = self._ranges.get(len(address))
+        index = ranges.find(address) if ranges is not None else None
+        return None if index is None else self.inventory.interfaces[index]
+
+    def _may_use(self, interface: VmInterface, address: bytes) -> bool:
+        size = len(address)
+        for first, last in self._allowed[interface.index]:
+            if len(first) == size and first <= address <= last:
+                return True
+        return False
+
+    def check(self, packet: Packet) -> Reason | None:
+        """Say what is wrong with the sender's addresses; None when nothing is.
+
+        Call it after :meth:`identify`. Which MAC a port may use is not visible in a packet: the
+        kernel's layer 2 guard enforces that.
+        """
+        if not packet.eth_src:
+            return None
+        if packet.eth_src[0] & 1:
+            return Reason.SPOOFED_MAC
+        if packet.ethertype in {_ARP, _RARP} and packet.arp_sha:
+            return self._check_arp(packet)
+        return self._check_ip(packet) if packet.src else None
+
+    def _check_arp(self, packet: Packet) -> Reason | None:
+        if packet.arp_sha != packet.eth_src:
+            return Reason.SPOOFED_ARP
+        address = packet.arp_spa
+        if address in _NO_ADDRESS or packet.ethertype == _RARP:  # a probe (RFC 5227) claims nothing
+            return None
+        sender = packet.src_if
+        if sender is not None and sender.addresses:
+            fine = self._may_use(sender, address) or address[:2] == _LINK_LOCAL_4
+            return None if fine else Reason.SPOOFED_ARP
+        return Reason.SPOOFED_ARP if self._taken(packet, address) else None
+
+    def _check_ip(self, packet: Packet) -> Reason | None:
+        sender, address = packet.src_if, packet.src
+        if _unclaimed(packet):
+            return None
+        if sender is not None and sender.addresses:
+            if self._may_use(sender, address) or _link_local(address):
+                return None
+            return Reason.SPOOFED_IP
+        if not self._taken(packet, address):
+            return None
+        return Reason.SPOOFED_MAC if sender is None else Reason.SPOOFED_IP
+
+    def _taken(self, packet: Packet, address: bytes) -> bool:
+        """Tell whether ``address`` belongs to another interface of the segment the packet is on.
+
+        An unknown sender's segment is that of the receiver: from other segments the address may
+        come through a router, whose MAC is rightly a different one.
+        """
+        owners = self._owners.get(address)
+        if owners is None:
+            return False
+        near = packet.src_if or packet.dst_if
+        if near is None:
+            return packet.arp_op > 0 and self._on_vlan(packet, owners)
+        same = [one for one in owners if one.network == near.network and one.vlan == near.vlan]
+        return bool(same) and packet.src_if not in same
+
+    def _on_vlan(self, packet: Packet, owners: list[VmInterface]) -> bool:
+        vlan = packet.vlans[0] if packet.vlans else None
+        return all(one.vlan == vlan for one in owners)
+
+
+def _link_local(address: bytes) -> bool:
+    if len(address) == 4:
+        return address[:2] == _LINK_LOCAL_4
+    return address[0] == 0xFE and address[1] & 0xC0 == 0x80  # fe80::/10, RFC 4291
+
+
+def _unclaimed(packet: Packet) -> bool:
+    """Tell whether the sender has no address yet: DHCP, IGMP, IPv6 address detection."""
+    if packet.src not in _NO_ADDRESS:
+        return False
+    if packet.ip_version == 6:
+        return True
+    return packet.proto == PROTO_IGMP or (packet.proto == PROTO_UDP and packet.dport == _DHCP_SERVER)
