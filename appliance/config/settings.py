@@ -70,6 +70,9 @@ class StreamSettings:
     depth: int = 1 << 20  # bytes of each direction; 0 is no limit
     max_segments: int = 1024  # out-of-order pieces held for one direction
     max_held: int = 1 << 20  # out-of-order bytes held for one direction
+    max_total: int = 256 << 20  # bytes held for all connections together
+    max_sessions: int = 1 << 20
+    max_syns: int = 10  # different SYNs that compete in one connection
     max_synacks: int = 5
     drop_invalid: bool = True
     strict: bool = True

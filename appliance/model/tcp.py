@@ -23,13 +23,56 @@ class TcpState(IntEnum):
     CLOSED = 11
 
 
+# TcpSession.flags
+S_ASYNC = 1  # only one side is seen
+S_MIDSTREAM = 2  # picked up without its handshake
+S_FOUR_WAY = 4  # both ends sent a SYN: simultaneous open or split handshake
+S_FAST_OPEN = 8  # data travelled in the SYN (RFC 7413)
+S_SYNACK_FIRST = 16  # picked up at its SYN/ACK
+S_EVASION = 32  # the handshake was finished in a way that some hosts refuse
+S_CONFIRMED = 64  # the server has shown that it saw the handshake's end
+S_ENDED = 128  # the stream layer has let go of it
+
+# TcpPeer.flags
+P_KNOWN = 1  # its sequence numbers are known
+P_FIN = 2  # it has sent a FIN; ``fin_seq`` says where
+P_RESET = 4  # it has sent the RST that closed the session
+P_EDGE = 8  # ``edge`` is known
+
+
+class TcpSegment:
+    """Part of a segment that waits. Positions are sequence numbers made 64-bit, 0 is the first byte.
+
+    ``start`` and ``stop`` say which part is here, ``first`` and ``last`` what the whole segment spanned
+    (overlap rules compare whole segments). ``data`` is ``b""`` for a byte that does not belong to the
+    stream (urgent data out of band) and None for one that counts as missing.
+    """
+
+    __slots__ = ("data", "first", "last", "start", "stop")
+
+    def __init__(self, start: int, stop: int, data: bytes | None, first: int, last: int) -> None:
+        """Keep ``data`` for the positions from ``start`` to ``stop``."""
+        self.start: int = start
+        self.stop: int = stop
+        self.data: bytes | None = data
+        self.first: int = first
+        self.last: int = last
+
+
 class TcpPeer:
     """One end as a sender. Sequence numbers are 32-bit and wrap; -1 in a 64-bit field is unknown.
 
     ``isn`` is the first sequence number, ``next_seq`` the highest sent plus one, ``last_ack`` the
-    highest that the other end acknowledged, ``window`` its announced window, already scaled.
-    ``segments`` holds out-of-order data for the stream layer; ``base`` is the stream offset of
-    ``delivered``: bytes handed on so far (64-bit, not wrapping, first payload byte is 0).
+    highest that the other end acknowledged, ``window`` its announced window, already scaled, ``edge``
+    the highest sequence number plus one that the other end allows it to send.
+
+    ``base_seq`` is the sequence number of the next byte to hand on and ``position`` the same number made
+    64-bit, counted from the first byte; ``delivered`` is the stream offset of that byte. ``position`` and
+    ``delivered`` differ by urgent bytes that are not part of the stream.
+
+    ``segments`` holds what waits (:class:`TcpSegment`, sorted, disjoint), ``held`` its bytes; ``buffer``
+    and ``kept`` the same for data handed on but not acknowledged (inline only). ``os_policy`` names
+    the receiver's system, which decides how overlapping data of this sender is read.
     """
 
     __slots__ = (
@@ -52,6 +95,10 @@ class TcpPeer:
         "held",
         "synacks",
         "depth_reached",
+        "edge",
+        "fin_seq",
+        "kept",
+        "position",
     )
 
     def __init__(self) -> None:
@@ -73,20 +120,29 @@ class TcpPeer:
         self.closed: bool = False
         self.depth_reached: bool = False
         self.os_policy: str = ""
-        self.segments: Any = None
-        self.buffer: Any = None
+        self.segments: list[TcpSegment] | None = None
+        self.buffer: list[TcpSegment] | None = None
+        self.edge: int = 0
+        self.fin_seq: int = 0
+        self.kept: int = 0
+        self.position: int = 0
 
 
 class TcpSession:
-    """State of one connection; ``peers[0]`` is the client. ``flags`` belong to the stream layer."""
+    """State of one connection. ``flags`` (S_...) belong to the stream layer.
 
-    __slots__ = ("client", "flags", "queue", "server", "state", "tcp_flags")
+    ``state`` is the server's, as :class:`TcpState`; ``previous`` is where a RST found it. ``queue`` holds
+    SYNs or SYN/ACKs that compete until the handshake chooses one.
+    """
+
+    __slots__ = ("client", "flags", "previous", "queue", "server", "state", "tcp_flags")
 
     def __init__(self) -> None:
         """Make a session that has seen no packet."""
         self.state: int = TcpState.NONE
+        self.previous: int = TcpState.NONE
         self.client: TcpPeer = TcpPeer()
         self.server: TcpPeer = TcpPeer()
         self.flags: int = 0
         self.tcp_flags: int = 0
-        self.queue: Any = None
+        self.queue: list[Any] | None = None
