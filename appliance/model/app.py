@@ -149,6 +149,10 @@ class Transaction:
         """Give the body of the EVE record, in Suricata's field names."""
         raise NotImplementedError
 
+    def records(self, options: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002 - most have one form
+        """Give the bodies that an output with ``options`` (of its record kind) wants; usually one."""
+        return [self.log()]
+
     @property
     def done(self) -> bool:
         """Tell whether both directions are complete."""

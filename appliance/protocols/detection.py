@@ -56,14 +56,15 @@ class Detector:
         self._anywhere: tuple[list[tuple[str, Probing]], list[tuple[str, Probing]]] = ([], [])
         for spec in specs:
             if transport in spec.transports and not spec.follows:
-                self._add(spec)
+                self._add(spec, transport)
 
-    def _add(self, spec: ProtocolSpec) -> None:
+    def _add(self, spec: ProtocolSpec, transport: str) -> None:
         for direction in (0, 1):
             for pattern in spec.patterns[direction]:
                 self._add_pattern(direction, spec.name, pattern)
         for probing in spec.probings:
-            self._add_probing(spec.name, probing)
+            if probing.transport in {"", transport}:
+                self._add_probing(spec.name, probing)
 
     def _add_pattern(self, direction: int, name: str, pattern: Pattern) -> None:
         """Sort a pattern by its first byte where it can only be at the very start."""

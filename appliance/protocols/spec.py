@@ -46,12 +46,14 @@ class Pattern:
 class Probing:
     """A probing function and the ports of the server on which it is asked; no ports means any.
 
-    ``direction`` is that of the bytes given: 0 from the client, 1 from the server.
+    ``direction`` is that of the bytes given: 0 from the client, 1 from the server. ``transport`` limits
+    it to "tcp" or "udp" for a protocol that runs over both and looks different.
     """
 
     probe: Probe
     direction: int
     ports: tuple[PortRange, ...] = ()
+    transport: str = ""
 
 
 @dataclass(frozen=True, slots=True)

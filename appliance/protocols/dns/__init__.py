@@ -1,0 +1,88 @@
+"""DNS and multicast DNS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typing_extensions import override
+
+from appliance.model.app import BufferSpec, ValueSpec
+from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.dns.parser import DIRECTIONS, DnsParser, probe, probe_stream
+from appliance.protocols.spec import Probing, ProtocolSpec
+
+EVENTS = frozenset(
+    (
+        "infinite_loop",
+        "invalid_additionals",
+        "invalid_authorities",
+        "invalid_opcode",
+        "malformed_data",
+        "name_too_long",
+        "not_a_request",
+        "not_a_response",
+        "too_many_labels",
+        "z_flag_set",
+    )
+)
+
+
+class MdnsParser(DnsParser):
+    """Multicast DNS (RFC 6762): the same messages, logged under their own name."""
+
+    name = "mdns"
+    log_type = "mdns"
+
+    @override
+    def _check(self, message: Any) -> None:
+        """Find nothing wrong with flags that multicast uses otherwise."""
+
+
+def _buffers(proto: str) -> tuple[BufferSpec, ...]:
+    rows = (
+        ("query", (TOSERVER,)),
+        ("query.name", DIRECTIONS),
+        ("queries.rrname", DIRECTIONS),
+        ("answers.rrname", DIRECTIONS),
+        ("answer.name", DIRECTIONS),
+        ("authorities.rrname", DIRECTIONS),
+        ("additionals.rrname", DIRECTIONS),
+        ("response.rrname", (TOCLIENT,)),
+    )
+    return tuple(BufferSpec(f"{proto}.{name}", (proto,), directions, multi=True) for name, directions in rows)
+
+
+_VALUES = (
+    ValueSpec("dns.opcode", ("dns",), DIRECTIONS),
+    ValueSpec("dns.rcode", ("dns",), DIRECTIONS),
+    ValueSpec("dns.rrtype", ("dns",), DIRECTIONS),
+)
+
+_PORT = ((53, 53),)
+_MULTICAST_PORT = ((5353, 5353),)
+
+SPECS = (
+    ProtocolSpec(
+        "dns",
+        transports=("udp", "tcp"),
+        parser=DnsParser,
+        probings=tuple(
+            Probing(function, direction, _PORT, transport)
+            for function, transport in ((probe, "udp"), (probe_stream, "tcp"))
+            for direction in DIRECTIONS
+        ),
+        buffers=_buffers("dns"),
+        values=_VALUES,
+        log="dns",
+        events=EVENTS,
+    ),
+    ProtocolSpec(
+        "mdns",
+        transports=("udp",),
+        parser=MdnsParser,
+        probings=tuple(Probing(probe, direction, _MULTICAST_PORT) for direction in DIRECTIONS),
+        buffers=_buffers("mdns"),
+        log="mdns",
+        events=EVENTS,
+    ),
+)
