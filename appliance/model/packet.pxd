@@ -7,6 +7,7 @@ cdef class Packet:
     cdef public tuple vlans, ip_opts, ext_headers, tcp_opts
     cdef public unsigned int ip_id, seq, ack
     cdef public int frag_off
+    cdef public Py_ssize_t start, frag_hdr, frag_prev
     cdef public bint more_frags, dont_frag, ip_reserved, sack_ok, rebuilt, pseudo
     cdef public int sport, dport, tcp_flags, tcp_hlen, window, urgent, mss, wscale, sacks
     cdef public long long ts_val, ts_ecr

@@ -26,6 +26,9 @@ class Packet:
     ``now`` is nanoseconds since the epoch, ``number`` counts from 1 in a capture. Addresses
     are network-order bytes (4 or 16); offsets are into ``frame``. A field that the packet does
     not have keeps its neutral value: 0, ``b""`` or None; ``wscale`` and ``mss`` are -1.
+    ``start`` is where the packet begins in ``frame``: not 0 when a tunnel carries it. ``frag_off`` is in
+    bytes; ``frag_hdr`` is the offset of an IPv6 fragment header, ``frag_prev`` of the byte that names it
+    as the next header, and ``ip_hlen`` then includes it.
     ``inner`` is the packet that a tunnel carries, ``outer`` the one that carries it. ``tenant`` tells
     networks apart whose addresses may overlap (0 to 2**31 - 1); it is part of every flow's key.
     """
@@ -50,7 +53,9 @@ class Packet:
         "ethertype",
         "ext_headers",
         "flow",
+        "frag_hdr",
         "frag_off",
+        "frag_prev",
         "frame",
         "icmp_code",
         "icmp_id",
@@ -82,6 +87,7 @@ class Packet:
         "sport",
         "src",
         "src_if",
+        "start",
         "tcp_flags",
         "tcp_hlen",
         "tcp_opts",
@@ -105,6 +111,7 @@ class Packet:
         self.now: int = now
         self.number: int = number
         self.wirelen: int = len(frame)
+        self.start: int = 0
         self.eth_src: bytes = b""
         self.eth_dst: bytes = b""
         self.ethertype: int = 0
@@ -122,6 +129,8 @@ class Packet:
         self.ip_opts: tuple[int, ...] = ()
         self.ext_headers: tuple[int, ...] = ()
         self.frag_off: int = 0
+        self.frag_hdr: int = 0
+        self.frag_prev: int = 0
         self.more_frags: bool = False
         self.dont_frag: bool = False
         self.ip_reserved: bool = False
