@@ -17,6 +17,8 @@ class DecodeSettings:
     geneve_ports: tuple[int, ...] = (6081,)
     teredo_ports: tuple[int, ...] = (3544,)
     teredo: bool = True
+    erspan1: bool = False  # ERSPAN type I, which has no header of its own
+    vntag: bool = False
     checksums: str = "auto"  # "all", "none" or "auto" (verified unless the capture shows offload)
 
 
@@ -30,6 +32,7 @@ class DefragSettings:
     timeout: int = 60 * SECOND
     host_timeouts: tuple[tuple[str, int], ...] = ()  # (CIDR of the destination, ns), longest wins
     vlan_in_key: bool = True
+    memcap_policy: str = "ignore"  # ignore, drop-packet, pass-packet, reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class FlowSettings:
     other: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
     vlan_in_key: bool = True
     depth_in_key: bool = True  # tunnelled packets have flows of their own
+    memcap_policy: str = "ignore"  # ignore, drop-packet, pass-packet, reject
     max_expectations: int = 4096
     protect: int = 10 * SECOND  # established flows idle for less are not evicted for others
 
@@ -76,6 +80,7 @@ class StreamSettings:
     max_synacks: int = 5
     drop_invalid: bool = True
     strict: bool = True
+    bare_acks: bool = True  # False where the datapath passes ACKs without data by themselves
     bypass_after_depth: bool = False
     urgent: str = "oob"  # "oob", "inline", "drop", "gap"
     midstream_policy: str = "ignore"
@@ -100,6 +105,7 @@ class DetectSettings:
     classification_file: str = ""
     reference_file: str = ""
     rule_dir: str = ""  # where files named by rules are looked up
+    rule_files: tuple[str, ...] = ()  # rule files that the configuration names
     reputation_files: tuple[str, ...] = ()
     reputation_categories: str = ""
     reputation_dir: str = ""
@@ -123,6 +129,8 @@ class AppSettings:
     file_limit: int = 100 << 10  # bytes of a file that rules see
     force_hashes: frozenset[str] = frozenset()  # "md5", "sha1", "sha256"
     force_magic: bool = False
+    detection_only: frozenset[str] = frozenset()  # recognised, not parsed
+    file_store: dict[str, Any] = field(default_factory=dict)  # options of file extraction; empty: off
 
     def options(self, protocol: str) -> dict[str, Any]:
         """Give the options of one protocol; an empty mapping when nothing is set."""
