@@ -1,0 +1,134 @@
+"""Our own settings file: a pydantic model made from the settings classes, so the two cannot differ.
+
+Keys are the field names with dashes. Sizes and times may have units.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, Field, create_model
+
+from appliance.config.settings import (
+    AppSettings,
+    DecodeSettings,
+    DefragSettings,
+    DetectSettings,
+    EveOutput,
+    FlowSettings,
+    Settings,
+    StreamSettings,
+    Timeouts,
+)
+from appliance.config.validate import Strict
+from appliance.config.values import parse_duration, parse_size
+
+_DURATIONS = frozenset(("timeout", "protect", "new", "established", "closed", "bypassed"))
+_SIZES = frozenset(("max_bytes", "max_held", "max_total", "depth", "window", "file_limit", "probe_limit"))
+_FLOW_POLICY = Literal["ignore", "drop-flow", "pass-flow", "bypass", "drop-packet", "pass-packet", "reject"]
+_PACKET_POLICY = Literal["ignore", "drop-packet", "pass-packet", "reject"]
+_CHOICES: dict[tuple[type, str], Any] = {
+    (Settings, "mode"): Literal["detect", "prevent"],
+    (DecodeSettings, "checksums"): Literal["all", "none", "auto"],
+    (DefragSettings, "memcap_policy"): _PACKET_POLICY,
+    (FlowSettings, "memcap_policy"): _PACKET_POLICY,
+    (StreamSettings, "urgent"): Literal["oob", "inline", "drop", "gap"],
+    (StreamSettings, "midstream_policy"): Literal["ignore", "drop-flow", "pass-flow", "bypass", "reject"],
+    (StreamSettings, "reassembly_policy"): _FLOW_POLICY,
+    (StreamSettings, "memcap_policy"): _FLOW_POLICY,
+    (DetectSettings, "exception_policy"): _FLOW_POLICY,
+    (AppSettings, "error_policy"): _FLOW_POLICY,
+    (AppSettings, "force_hashes"): frozenset[Literal["md5", "sha1", "sha256"]],
+}
+# Pairs that people write as a mapping.
+_PAIRS = frozenset(("address_vars", "port_vars", "host_os", "host_timeouts"))
+_NOT_WRITTEN = frozenset(("unused",))
+_SECTIONS = (
+    AppSettings,
+    DecodeSettings,
+    DefragSettings,
+    DetectSettings,
+    EveOutput,
+    FlowSettings,
+    StreamSettings,
+)
+
+
+def _size(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    read = parse_size(value)
+    if read is None:
+        raise ValueError("must be a size such as 64 MiB")
+    return read
+
+
+def _duration(value: Any) -> Any:
+    read = parse_duration(str(value)) if not isinstance(value, bool) else None
+    if read is None:
+        raise ValueError("must be a time such as 30s or 5m; a bare number is seconds")
+    return read
+
+
+def _pairs(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping")  # noqa: TRY004 - pydantic reports ValueError
+    return tuple((str(key), item) for key, item in value.items())
+
+
+def _pair_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Size = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=1 << 62)]
+_Duration = Annotated[int, BeforeValidator(_duration)]
+_Text = Annotated[str, BeforeValidator(_pair_text)]
+_Number = Annotated[int, Field(ge=0, lt=1 << 62)]
+_Port = Annotated[int, Field(gt=0, lt=65_536)]
+
+
+def _annotation(owner: type, name: str, hint: Any) -> Any:
+    """Give the type of a field in a document."""
+    if (owner, name) in _CHOICES:
+        return _CHOICES[owner, name]
+    if name == "host_timeouts":
+        return Annotated[tuple[tuple[str, _Duration], ...], BeforeValidator(_pairs)]
+    if name in _PAIRS:
+        return Annotated[tuple[tuple[str, _Text], ...], BeforeValidator(_pairs)]
+    if name.endswith("_ports"):
+        return tuple[_Port, ...]
+    if hint is int:
+        return _Duration if name in _DURATIONS else _Size if name in _SIZES else _Number
+    if hint is Timeouts or hint in _SECTIONS:
+        return model_of(hint)
+    if hint == tuple[EveOutput, ...]:
+        return tuple[model_of(EveOutput), ...]  # type: ignore[misc]
+    return hint
+
+
+@cache
+def model_of(owner: type) -> type[BaseModel]:
+    """Make the document model of a settings class. Every field may be left out."""
+    fields: dict[str, Any] = {}
+    hints = get_type_hints(owner)
+    for item in dataclasses.fields(owner):
+        if item.name not in _NOT_WRITTEN:
+            kind = _annotation(owner, item.name, hints[item.name])
+            fields[item.name] = (kind, Field(default=None, alias=item.name.replace("_", "-")))
+    made: type[BaseModel] = create_model(owner.__name__ + "Document", __base__=Strict, **fields)
+    return made
+
+
+def overlay(base: Any, document: BaseModel) -> Any:
+    """Put what a document says on settings, section by section; what it leaves out stays."""
+    changes: dict[str, Any] = {}
+    for name in document.model_fields_set:
+        value, old = getattr(document, name), getattr(base, name)
+        if isinstance(value, BaseModel):
+            value = overlay(old, value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            value = tuple(overlay(EveOutput(), item) for item in value)
+        changes[name] = value
+    return dataclasses.replace(base, **changes)
