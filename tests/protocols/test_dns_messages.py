@@ -19,7 +19,9 @@ def name(text: str) -> bytes:
     return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".")) + b"\0"
 
 
-def header(flags: int = 0x0100, questions: int = 1, answers: int = 0, authorities: int = 0, extra: int = 0) -> bytes:
+def header(
+    flags: int = 0x0100, questions: int = 1, answers: int = 0, authorities: int = 0, extra: int = 0
+) -> bytes:
     return struct.pack(">HHHHHH", 7, flags, questions, answers, authorities, extra)
 
 

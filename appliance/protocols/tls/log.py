@@ -1,0 +1,94 @@
+"""The ``tls`` record."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.tls.hello import Hello
+
+if TYPE_CHECKING:
+    from appliance.protocols.tls.parser import TlsTransaction
+
+VERSIONS = {
+    0x0002: "SSLv2",
+    0x0300: "SSLv3",
+    0x0301: "TLSv1",
+    0x0302: "TLS 1.1",
+    0x0303: "TLS 1.2",
+    0x0304: "TLS 1.3",
+}
+
+
+def version_number(tx: TlsTransaction) -> int:
+    """Give the version on the wire that both ends settled on, as far as known; 0 before."""
+    hello = tx.server or tx.client
+    return hello.negotiated() if hello is not None else 0
+
+
+def version_name(tx: TlsTransaction) -> str:
+    """Name the version as records do."""
+    number = version_number(tx)
+    if number >> 8 == 0x7F:
+        return f"TLS 1.3 draft-{number & 0xFF:02d}"
+    return VERSIONS.get(number, "UNDETERMINED")
+
+
+def stamp(seconds: int) -> str:
+    """Write a moment of a certificate's validity, without zone."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _ja3(hello: Hello) -> dict[str, str]:
+    text = hello.ja3()
+    return {"hash": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(), "string": text}
+
+
+def body(tx: TlsTransaction, options: dict[str, Any]) -> dict[str, Any]:
+    """Give the record's body; the output's ``custom`` list, if any, picks its fields."""
+    fields: dict[str, Any] = {}
+    cert = tx.certs[TOCLIENT]
+    if cert is not None:
+        fields |= {
+            "subject": cert.subject,
+            "issuerdn": cert.issuer,
+            "serial": cert.serial,
+            "fingerprint": cert.fingerprint,
+        }
+    if tx.client is not None and tx.client.sni:
+        fields["sni"] = tx.client.sni.decode("utf-8", "backslashreplace")
+    fields["version"] = version_name(tx)
+    if cert is not None:
+        fields |= {"notbefore": stamp(cert.not_before), "notafter": stamp(cert.not_after)}
+        if cert.names:
+            fields["subjectaltname"] = list(cert.names)
+    fields |= _fingerprints(tx)
+    custom = options.get("custom")
+    if isinstance(custom, list):
+        fields = {key: value for key, value in fields.items() if key in custom}
+    return fields
+
+
+def _fingerprints(tx: TlsTransaction) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if tx.client is not None and tx.client.ciphers:
+        fields["ja3"] = _ja3(tx.client)
+        fields["ja4"] = tx.client.ja4()
+    if tx.server is not None:
+        fields["ja3s"] = _ja3(tx.server)
+    for side, key in ((TOSERVER, "client_alpns"), (TOCLIENT, "server_alpns")):
+        hello = tx.hello(side)
+        if hello is not None and hello.alpn:
+            fields[key] = [name.decode("utf-8", "backslashreplace") for name in hello.alpn]
+    if _resumed(tx):
+        fields["session_resumed"] = True
+    return fields
+
+
+def _resumed(tx: TlsTransaction) -> bool:
+    """Before 1.3 a server that repeats the client's session id and sends no certificate resumes it."""
+    if tx.client is None or tx.server is None or tx.chain or tx.server.negotiated() >= 0x0304:
+        return False
+    return bool(tx.client.session_id) and tx.client.session_id == tx.server.session_id
