@@ -26,7 +26,9 @@ def _host(text: str) -> int:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise Refused(f"{shown(text)} is not an IP address", "names are not looked up; write an address") from None
+        raise Refused(
+            f"{shown(text)} is not an IP address", "names are not looked up; write an address"
+        ) from None
     return int(address) + (_V6_BASE if address.version == 6 else 0)
 
 
@@ -122,6 +124,7 @@ def _address_set(ranges: Ranges) -> AddressSet:
         return ANY_ADDRESS
     return AddressSet(
         tuple(
-            (4, low, high) if low <= _V4_LAST else (6, low - _V6_BASE, high - _V6_BASE) for low, high in ranges
+            (4, low, high) if low <= _V4_LAST else (6, low - _V6_BASE, high - _V6_BASE)
+            for low, high in ranges
         )
     )

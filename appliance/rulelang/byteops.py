@@ -70,7 +70,9 @@ class _Options:
             self.common["bitmask"] = integer(argument, 1, U32, "bitmask")
         else:
             known = (*own, "relative", "big", "little", "dce", "string", "hex", "dec", "oct", "bitmask")
-            raise Refused(f"unknown option {shown(name)}", did_you_mean(name, known) or f"known: {', '.join(known)}")
+            raise Refused(
+                f"unknown option {shown(name)}", did_you_mean(name, known) or f"known: {', '.join(known)}"
+            )
 
 
 def _count(draft: Draft, text: str, string: bool, low: int = 1) -> Number:
@@ -86,13 +88,17 @@ def _offset(draft: Draft, text: str) -> Number:
 def _need(pieces: list[str], count: int, keyword: Keyword) -> None:
     """See that the leading arguments are there."""
     if len(pieces) < count or not all(pieces[:count]):
-        raise Refused(f"{keyword.name} needs at least {count} arguments", f"write {keyword.name}:{keyword.syntax}")
+        raise Refused(
+            f"{keyword.name} needs at least {count} arguments", f"write {keyword.name}:{keyword.syntax}"
+        )
 
 
 def _new_variable(draft: Draft, name: str) -> str:
     """Take the name of a variable that an option fills."""
     if not _NAME.fullmatch(name):
-        raise Refused(f"{shown(name)} cannot be the name of a variable", "begin with a letter; use letters, digits, _")
+        raise Refused(
+            f"{shown(name)} cannot be the name of a variable", "begin with a letter; use letters, digits, _"
+        )
     if len(draft.variables) >= MAX_VARIABLES:
         raise Refused(f"more than {MAX_VARIABLES} variables")
     draft.variables.add(name)
@@ -105,7 +111,9 @@ def read_byte_test(draft: Draft, keyword: Keyword, value: str) -> None:
     _need(pieces, 4, keyword)
     match = _TEST.fullmatch(pieces[1])
     if match is None or not pieces[1]:
-        raise Refused(f"unknown operator {shown(pieces[1])}", "use < > = <= >= & ^, with ! before it to negate")
+        raise Refused(
+            f"unknown operator {shown(pieces[1])}", "use < > = <= >= & ^, with ! before it to negate"
+        )
     operator = match[2] or "="
     negated = bool(match[1]) != (operator == "!=")
     operator = {"==": "=", "!=": "="}.get(operator, operator)
@@ -232,5 +240,7 @@ def read_base64_decode(draft: Draft, keyword: Keyword, value: str) -> None:  # n
         elif name in found:
             found[name] = number_or_name(draft, argument.strip(), 0, 1 << 31, name)
         else:
-            raise Refused(f"unknown option {shown(name)}", "write base64_decode:bytes 100, offset 0, relative")
+            raise Refused(
+                f"unknown option {shown(name)}", "write base64_decode:bytes 100, offset 0, relative"
+            )
     draft.follow(Base64Decode(found["bytes"], found["offset"], relative, position=draft.position), relative)

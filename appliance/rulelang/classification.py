@@ -58,7 +58,9 @@ coin-mining|Crypto Currency Mining Activity Detected|2
 command-and-control|Malware Command and Control Activity Detected|1
 """
 
-_LINE = re.compile(r"config\s+classification\s*:\s*([A-Za-z][A-Za-z0-9_-]*)\s*,\s*([^,]*?)\s*,\s*(\d{1,5})\s*")
+_LINE = re.compile(
+    r"config\s+classification\s*:\s*([A-Za-z][A-Za-z0-9_-]*)\s*,\s*([^,]*?)\s*,\s*(\d{1,5})\s*"
+)
 
 
 def _table(text: str) -> Iterator[tuple[str, tuple[str, int]]]:

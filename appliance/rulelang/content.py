@@ -35,7 +35,9 @@ def _parts(text: str) -> bytes:
     """Read text that has hex or escapes."""
     pieces = text.split("|")
     if len(pieces) % 2 == 0:
-        raise Refused("a '|' is never closed", "hex bytes stand between two bars; a bar itself is |7C|", text.rfind("|"))
+        raise Refused(
+            "a '|' is never closed", "hex bytes stand between two bars; a bar itself is |7C|", text.rfind("|")
+        )
     out = bytearray()
     at = 0
     for index, piece in enumerate(pieces):
@@ -68,7 +70,11 @@ def _plain(piece: str, at: int) -> bytes:
     for index, char in enumerate(piece):
         if escaped:
             if char not in _ESCAPED:
-                raise Refused(f"{shown(char)} needs no backslash", "only \\ \" ; : are escaped; else use |hex|", at + index)
+                raise Refused(
+                    f"{shown(char)} needs no backslash",
+                    'only \\ " ; : are escaped; else use |hex|',
+                    at + index,
+                )
             out.append(char)
             escaped = False
         elif char == "\\":
@@ -134,7 +140,9 @@ def read_old_modifier(draft: Draft, keyword: Keyword, value: str) -> None:  # no
     if assert_item is None:
         return
     if assert_item.buffer is not None:
-        raise Refused(f"the content is in buffer {assert_item.buffer} already", "use one buffer for each content")
+        raise Refused(
+            f"the content is in buffer {assert_item.buffer} already", "use one buffer for each content"
+        )
     if content.rawbytes:
         raise Refused(f"rawbytes and {draft.name} contradict each other")
     assert_item.buffer = keyword.buffer
@@ -184,10 +192,14 @@ def read_fast_pattern(draft: Draft, keyword: Keyword, value: str) -> None:
         return
     parts = items(value)
     if len(parts) != 2:
-        raise Refused(f"{shown(value)} is no part of a pattern", "write fast_pattern, or fast_pattern:offset,length")
+        raise Refused(
+            f"{shown(value)} is no part of a pattern", "write fast_pattern, or fast_pattern:offset,length"
+        )
     offset, length = (integer(part, 0, MAX_PATTERN, "number") for part in parts)
     if not length or offset + length > len(content.pattern):
-        raise Refused(f"bytes {offset} to {offset + length} are not inside the pattern of {len(content.pattern)}")
+        raise Refused(
+            f"bytes {offset} to {offset + length} are not inside the pattern of {len(content.pattern)}"
+        )
     content.fast_pattern_chop = (offset, length)
 
 
@@ -207,7 +219,9 @@ def read_sticky(draft: Draft, keyword: Keyword, value: str) -> None:
     """Select a sticky buffer, with ``to_client`` or ``to_server`` for rules of both directions."""
     direction = value.lower()
     if direction not in {"", "to_client", "to_server"}:
-        raise Refused(f"{keyword.name} does not take {shown(value)}", "it takes nothing, to_server or to_client")
+        raise Refused(
+            f"{keyword.name} does not take {shown(value)}", "it takes nothing, to_server or to_client"
+        )
     if direction and draft.header.direction != "=>":
         raise Refused("a direction at a buffer is for rules with =>", "use flow:to_client instead")
     draft.select(Buffer(keyword.buffer or keyword.name, direction, position=draft.position))

@@ -13,7 +13,9 @@ from appliance.rulelang.references import DEFAULT_REFERENCES
 from appliance.rulelang.tree import AddressSet, Position, PortSet, Rule, RuleError
 
 COMPATIBLE = (8, 0, 8)  # the release of Suricata that ``requires`` is answered for
-FEATURES = frozenset({"ja3", "ja4", "hyperscan", "pcre2", "geoip", "magic", "filestore", "brotli", "nss", "rust"})
+FEATURES = frozenset(
+    {"ja3", "ja4", "hyperscan", "pcre2", "geoip", "magic", "filestore", "brotli", "nss", "rust"}
+)
 
 Classifications = Mapping[str, tuple[str, int]]
 

@@ -84,7 +84,9 @@ def read_prefilter(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa:
     _once(draft.prefilter, keyword)
     names = [name for name in draft.keywords if name not in _NOT_MATCHING]
     if not names:
-        raise Refused("prefilter has no option before it to refer to", "put it after the match that goes first")
+        raise Refused(
+            "prefilter has no option before it to refer to", "put it after the match that goes first"
+        )
     draft.prefilter = names[-1]
 
 

@@ -97,11 +97,11 @@ class Draft:
         "classtype",
         "content",
         "context",
+        "demands",
         "gid",
         "header",
         "items",
         "keywords",
-        "length",
         "metadata",
         "msg",
         "name",
@@ -114,7 +114,6 @@ class Draft:
         "selection_open",
         "selection_used",
         "sid",
-        "skip",
         "source",
         "target",
         "threshold",
@@ -133,8 +132,8 @@ class Draft:
         self.selection_open = False  # a transform may follow
         self.selection_used = True
         self.content: Item | None = None  # the content that modifiers refer to
-        self.length = 0
         self.keywords: dict[str, int] = {}  # canonical name -> offset of its first use
+        self.demands: list[tuple[frozenset[str], str, int]] = []  # (protocols, keyword, offset)
         self.variables: set[str] = set()
         self.threshold = ""
         self.sid = 0
@@ -149,7 +148,6 @@ class Draft:
         self.bypass = False
         self.prefilter = ""
         self.target = ""
-        self.skip = ""
 
     @property
     def position(self) -> Position:
@@ -168,6 +166,10 @@ class Draft:
         return bool(self.selection) and not (
             isinstance(self.selection[0], Buffer) and self.selection[0].name == PAYLOAD
         )
+
+    def demand(self, protocols: frozenset[str]) -> None:
+        """Note that the option being read is for one of these application protocols."""
+        self.demands.append((protocols, self.name, self.at))
 
     def add(self, node: Option) -> None:
         """Add an option that looks at no buffer."""

@@ -96,9 +96,13 @@ def _bad_action(word: str, at: int) -> Refused:
     """Say what is wrong with an action."""
     if word.lower() in FIREWALL_ACTIONS:
         return Refused(
-            f"action {shown(word)} belongs to firewall rules", "use pass here and allow in the firewall policy", at
+            f"action {shown(word)} belongs to firewall rules",
+            "use pass here and allow in the firewall policy",
+            at,
         )
-    return Refused(f"unknown action {shown(word)}", did_you_mean(word, ACTIONS) or f"use {', '.join(ACTIONS)}", at)
+    return Refused(
+        f"unknown action {shown(word)}", did_you_mean(word, ACTIONS) or f"use {', '.join(ACTIONS)}", at
+    )
 
 
 def _protocol(word: str, at: int) -> tuple[str, str, bool]:
@@ -111,7 +115,9 @@ def _protocol(word: str, at: int) -> tuple[str, str, bool]:
         raise Refused(f"unknown protocol {shown(name)}", did_you_mean(name, known), at)
     hooks = hooks_of(name)
     if colon and hook not in hooks:
-        hint = did_you_mean(hook, hooks) or (f"{name} has: {', '.join(hooks)}" if hooks else f"{name} has no hooks")
+        hint = did_you_mean(hook, hooks) or (
+            f"{name} has: {', '.join(hooks)}" if hooks else f"{name} has no hooks"
+        )
         raise Refused(f"{name} has no hook {shown(hook)}", hint, at + len(name) + 1)
     return (name if app else PACKET_PROTOCOLS[name]), hook, app
 

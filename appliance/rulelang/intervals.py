@@ -99,7 +99,8 @@ class SetGrammar:
         ranges = self._item(text.strip(), ())
         if not ranges:
             raise Refused(
-                f"no {self.what} is left in {shown(text)}", "what is included is excluded again; check the variables"
+                f"no {self.what} is left in {shown(text)}",
+                "what is included is excluded again; check the variables",
             )
         return ranges
 
@@ -148,7 +149,8 @@ class SetGrammar:
         if name not in self.variables:
             raise Refused(
                 f"{self.what} variable ${name[:64]} is not defined",
-                did_you_mean(name.upper(), self.variables) or f"define it among the {self.what} variables of the settings",
+                did_you_mean(name.upper(), self.variables)
+                or f"define it among the {self.what} variables of the settings",
             )
         if name in path:
             raise Refused(f"{self.what} variable ${name} refers to itself")

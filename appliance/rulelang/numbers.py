@@ -15,7 +15,17 @@ _NUMBER = r"(-?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})(?:\s*[kKmMgG][iI]?[bB])?)"
 _COMPARE = re.compile(r"(<=|>=|!=|==|<|>|=|!)?\s*" + _NUMBER)
 _RANGE = re.compile(r"(!)?\s*" + _NUMBER + r"\s*(?:<>|-)\s*" + _NUMBER)
 _MASK = re.compile(r"(!)?\s*&\s*" + _NUMBER + r"(?:\s*(!=|=)\s*" + _NUMBER + ")?")
-_OPERATORS = {None: "=", "==": "=", "=": "=", "!": "!=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_OPERATORS = {
+    None: "=",
+    "==": "=",
+    "=": "=",
+    "!": "!=",
+    "!=": "!=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+}
 MAX_TEXT = 256
 
 Parsed = tuple[str, int, int]
@@ -164,7 +174,9 @@ def read_flags(draft: Draft, keyword: Keyword, value: str) -> None:
     for piece in items(value):
         word = piece.lstrip("!").strip().lower()
         if word not in names:
-            raise Refused(f"unknown flag {shown(piece)}", did_you_mean(word, names) or f"known: {', '.join(names)}")
+            raise Refused(
+                f"unknown flag {shown(piece)}", did_you_mean(word, names) or f"known: {', '.join(names)}"
+            )
         mask |= names[word]
         wanted |= 0 if piece.startswith("!") else names[word]
     draft.add(IntMatch(keyword.name, "&=", mask, wanted, position=draft.position))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from appliance.rulelang.draft import Draft
 from appliance.rulelang.errors import Refused, shown
 from appliance.rulelang.keyword import Keyword
+from appliance.rulelang.protocols import family
 from appliance.rulelang.source import encode
 from appliance.rulelang.tree import Pcre
 from appliance.rulelang.values import quoted
@@ -34,6 +35,7 @@ BUFFERS = MappingProxyType(
 _PLAIN = frozenset("imsxAEGOB")
 _CAPTURES = re.compile(r"\s*(?:(pkt|flow|alert):)?([A-Za-z0-9_]{1,64})\s*")
 MAX_CAPTURES = 8
+_HTTP = family("http")
 
 
 def read_pcre(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
@@ -43,9 +45,7 @@ def read_pcre(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG0
     flags, buffer = _letters(letters, start + 1 + len(expression) + 1)
     if "R" in letters:
         flags = flags.replace("R", "")
-    node = Pcre(
-        encode(expression), flags, "R" in letters, negated, captures, position=draft.position
-    )
+    node = Pcre(encode(expression), flags, "R" in letters, negated, captures, position=draft.position)
     if buffer and draft.sticky and draft.buffer != buffer:
         raise Refused(
             f"the pcre names {buffer} while the sticky buffer {draft.buffer or 'frame'} is selected",
@@ -54,7 +54,7 @@ def read_pcre(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG0
     item = draft.look(node)
     if buffer and not draft.sticky:
         item.buffer = buffer
-        draft.keywords.setdefault(buffer, draft.at)
+        draft.demand(_HTTP)
     draft.variables.update(name.partition(":")[2] for name in captures)
     draft.content = None
 
@@ -67,7 +67,9 @@ def _split(inside: str, start: int) -> tuple[str, str, tuple[str, ...]]:
         raise Refused("the expression does not begin with '/'", 'write pcre:"/expression/flags"', start)
     end = inside.rfind("/")
     if end == 0:
-        raise Refused("the expression does not end with '/'", 'write pcre:"/expression/flags"', start + len(inside))
+        raise Refused(
+            "the expression does not end with '/'", 'write pcre:"/expression/flags"', start + len(inside)
+        )
     letters, _, names = inside[end + 1 :].partition(",")
     expression = inside[1:end]
     if not expression:
@@ -94,10 +96,16 @@ def _letters(letters: str, at: int) -> tuple[str, str]:
     for index, letter in enumerate(letters):
         if letter in BUFFERS:
             if buffer and buffer != BUFFERS[letter]:
-                raise Refused(f"two buffers: {buffer} and {BUFFERS[letter]}", "one pcre looks at one buffer", at + index)
+                raise Refused(
+                    f"two buffers: {buffer} and {BUFFERS[letter]}", "one pcre looks at one buffer", at + index
+                )
             buffer = BUFFERS[letter]
         elif letter in _PLAIN or letter == "R":
             flags += letter if letter not in flags else ""
         else:
-            raise Refused(f"unknown pcre flag {shown(letter)}", "known: imsxAEGROB and the buffers UIPQHDMCSYVWZ", at + index)
+            raise Refused(
+                f"unknown pcre flag {shown(letter)}",
+                "known: imsxAEGROB and the buffers UIPQHDMCSYVWZ",
+                at + index,
+            )
     return flags, buffer

@@ -95,12 +95,25 @@ _GENERIC = ("request_started", "request_complete", "response_started", "response
 _TRANSPORT = ("flow_start", "all")
 
 _HTTP = (
-    *("request_started", "request_line", "request_headers", "request_body", "request_trailer", "request_complete"),
+    *(
+        "request_started",
+        "request_line",
+        "request_headers",
+        "request_body",
+        "request_trailer",
+        "request_complete",
+    ),
     *("response_started", "response_line", "response_headers", "response_body", "response_trailer"),
     "response_complete",
 )
 _TLS = (
-    *("client_in_progress", "client_hello_done", "client_cert_done", "client_handshake_done", "client_finished"),
+    *(
+        "client_in_progress",
+        "client_hello_done",
+        "client_cert_done",
+        "client_handshake_done",
+        "client_finished",
+    ),
     *("server_in_progress", "server_hello", "server_hello_done", "server_cert_done", "server_handshake_done"),
     "server_finished",
 )

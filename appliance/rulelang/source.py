@@ -17,7 +17,9 @@ def decode_rules(data: bytes) -> str:
 
 def encode(text: str) -> bytes:
     """Give back the bytes that :func:`decode_rules` read; text made elsewhere becomes UTF-8."""
-    return text.encode(ENCODING, "surrogateescape" if text.isprintable() or not _lone(text) else "surrogatepass")
+    return text.encode(
+        ENCODING, "surrogateescape" if text.isprintable() or not _lone(text) else "surrogatepass"
+    )
 
 
 def _lone(text: str) -> bool:

@@ -39,7 +39,10 @@ def read_flow(draft: Draft, keyword: Keyword, value: str) -> None:
     found: dict[str, str | bool] = {}
     for word in items(value.lower()):
         if word not in _FLOW:
-            raise Refused(f"unknown flow option {shown(word)}", did_you_mean(word, _FLOW) or f"known: {', '.join(_FLOW)}")
+            raise Refused(
+                f"unknown flow option {shown(word)}",
+                did_you_mean(word, _FLOW) or f"known: {', '.join(_FLOW)}",
+            )
         field, setting = _FLOW[word]
         if field in found:
             same = "stands twice" if found[field] == setting else "contradicts an earlier word"
@@ -143,7 +146,9 @@ def read_flowint(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: A
     if not tests:
         number = try_integer(pieces[2])
         amount = pieces[2] if number is None else integer(pieces[2], 0, U32, "value")
-    draft.add(FlowInt(pieces[0], "notset" if modifier == "isnotset" else modifier, amount, position=draft.position))
+    draft.add(
+        FlowInt(pieces[0], "notset" if modifier == "isnotset" else modifier, amount, position=draft.position)
+    )
 
 
 def _pairs(value: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -179,12 +184,19 @@ def threshold_of(name: str, value: str, draft: Draft) -> Threshold:
         Refused: something is missing or wrong.
     """
     filters = name == "detection_filter"
-    found = _pairs(value, ("track", "count", "seconds") if filters else ("type", "track", "count", "seconds", "multiplier"))
-    kind = name if filters else one_of(found.get("type", ""), ("limit", "threshold", "both", "backoff"), "type")
+    found = _pairs(
+        value,
+        ("track", "count", "seconds") if filters else ("type", "track", "count", "seconds", "multiplier"),
+    )
+    kind = (
+        name if filters else one_of(found.get("type", ""), ("limit", "threshold", "both", "backoff"), "type")
+    )
     needed = ("track", "count", "multiplier") if kind == "backoff" else ("track", "count", "seconds")
     missing = [part for part in needed if part not in found]
     if missing:
-        raise Refused(f"{missing[0]} is missing", f"write {name}:… {', '.join(f'{part} …' for part in needed)}")
+        raise Refused(
+            f"{missing[0]} is missing", f"write {name}:… {', '.join(f'{part} …' for part in needed)}"
+        )
     track = one_of(found["track"], _TRACK, "track")
     if kind == "backoff" and track != "by_flow":
         raise Refused("backoff works by_flow only", "write track by_flow")

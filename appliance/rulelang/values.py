@@ -26,7 +26,9 @@ def quoted(value: str, negatable: bool = False) -> tuple[str, bool, int]:
             raise Refused("this keyword cannot be negated", at=0)
         start = 1 + len(value[1:]) - len(value[1:].lstrip())
     if len(value) < start + 2 or value[start] != '"' or value[-1] != '"':
-        raise Refused("the argument has to stand in double quotes", 'a ";" inside is written "\\;" or |3B|', start)
+        raise Refused(
+            "the argument has to stand in double quotes", 'a ";" inside is written "\\;" or |3B|', start
+        )
     return value[start + 1 : -1], negated, start + 1
 
 
