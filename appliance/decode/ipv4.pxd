@@ -1,0 +1,7 @@
+cimport cython
+from appliance.model.packet cimport Packet
+from appliance.decode.ipoptions cimport walk
+
+@cython.locals(frame=bytes, off=Py_ssize_t, first=int, hlen=int, total=int, flags=int)
+cpdef int ipv4(Packet packet) except? -1
+cpdef str _why(int version, int hlen, int total)
