@@ -138,6 +138,15 @@ class AppSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FirewallSettings:
+    """Bounds of scan detection, which are shared by all interfaces."""
+
+    max_scan_sources: int = 8192
+    max_scan_blocks: int = 8192
+    notice_interval: int = 60 * SECOND  # the same scan is reported once in this time
+
+
+@dataclass(frozen=True, slots=True)
 class EveOutput:
     """One EVE file: which records, and options by record kind."""
 
@@ -163,6 +172,7 @@ class Settings:
     stream: StreamSettings = StreamSettings()
     detect: DetectSettings = DetectSettings()
     app: AppSettings = field(default_factory=AppSettings)
+    firewall: FirewallSettings = FirewallSettings()
     eve: tuple[EveOutput, ...] = ()
     host_os: tuple[tuple[str, str], ...] = (("0.0.0.0/0", "windows"),)  # (CIDR, OS), longest wins
     unused: tuple[str, ...] = ()  # keys of a foreign configuration that have no meaning here

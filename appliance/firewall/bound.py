@@ -1,0 +1,153 @@
+"""What the firewall and the engine read of policies: one compiled policy for each interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from appliance.firewall.build import build_table
+from appliance.firewall.match import RuleTable
+from appliance.firewall.rule import IN, OUT, Rule
+from appliance.model.identity import Prefix, VmInterface
+from appliance.model.verdict import Verdict
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one interface; 0 is no limit. ``syn_rate`` is new TCP connections a second."""
+
+    connections: int = 0
+    half_open: int = 0
+    syn_rate: int = 0
+    syn_burst: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stateful:
+    """Connection tracking. ``tracked`` are IP protocols judged once per connection; None is all."""
+
+    tracked: frozenset[int] | None = None
+    strict: bool = False  # TCP connections have to be seen from their SYN
+    limits: Limits = Limits()
+
+    def tracks(self, proto: int) -> bool:
+        """Tell whether connections of ``proto`` are judged once."""
+        return self.tracked is None or proto in self.tracked
+
+
+@dataclass(frozen=True, slots=True)
+class ScanAction:
+    """What happens when a scan is seen: a notice always, ``deny`` drops, ``block`` (ns) lasts."""
+
+    enabled: bool = True
+    deny: bool = False
+    block: int = 0
+    threshold: int = 0  # distinct ports or hosts; 0 where a single packet tells
+    window: int = 0  # nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Scan detection by kind ("port_sweep"); sources in ``exempt`` are never counted nor blocked."""
+
+    kinds: dict[str, ScanAction] = field(default_factory=dict)
+    exempt: tuple[Prefix, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOverride:
+    """Changes to one inspection rule; None leaves what the rule says."""
+
+    enabled: bool | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Deep inspection of an interface. ``rule_sets`` None is all that are loaded.
+
+    ``on_overload`` is "bypass" (let through uninspected) or "drop".
+    """
+
+    enabled: bool = True
+    prevent: bool = False
+    rule_sets: frozenset[str] | None = None
+    overrides: dict[int, RuleOverride] = field(default_factory=dict)
+    allow_applications: frozenset[str] = frozenset()
+    deny_applications: frozenset[str] = frozenset()
+    on_overload: str = "bypass"
+
+    def application_allowed(self, application: str) -> bool:
+        """Tell whether a detected application may be used; an ``allow`` list excludes all others."""
+        if application in self.deny_applications:
+            return False
+        return not self.allow_applications or application in self.allow_applications
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InterfacePolicy:
+    """Everything a policy says for one interface; tables are shared by interfaces where equal."""
+
+    name: str
+    inbound: RuleTable
+    outbound: RuleTable
+    default: Verdict = Verdict.ACCEPT
+    stateful: Stateful = Stateful()
+    scan: Scan | None = None
+    inspection: Inspection = Inspection()
+    spoof_protection: bool = True
+    fail_open: bool = False
+    interface: VmInterface | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Tell whether what the policy says depends on the time of day."""
+        return self.inbound.timed or self.outbound.timed
+
+
+_EMPTY: tuple[Rule, ...] = ()
+
+
+def plain_policy(name: str, default: Verdict) -> InterfacePolicy:
+    """Make a policy without rules."""
+    return InterfacePolicy(
+        name, build_table(_EMPTY, IN), build_table(_EMPTY, OUT), default, spoof_protection=False
+    )
+
+
+class BoundPolicies:
+    """The policies in force. ``epoch`` grows with each change, so that old judgements are told apart."""
+
+    __slots__ = ("_by_identity", "empty", "epoch", "policies", "unknown")
+
+    def __init__(
+        self,
+        policies: tuple[InterfacePolicy, ...] = (),
+        unknown: InterfacePolicy | None = None,
+        epoch: int = 0,
+    ) -> None:
+        """Take one policy per interface, in the order of ``VmInterface.index``.
+
+        ``unknown`` is for packets of which neither end is known; None lets them pass.
+        """
+        self.policies = policies
+        self.unknown = unknown
+        self.epoch = epoch
+        self.empty = not policies and unknown is None
+        self._by_identity = {
+            (one.interface.vm.uuid, one.interface.name): one for one in policies if one.interface is not None
+        }
+
+    def policy_of(self, interface: VmInterface | None) -> InterfacePolicy | None:
+        """Give the policy of an interface, also when it comes from an older inventory; None if unknown."""
+        if interface is None:
+            return None
+        if 0 <= interface.index < len(self.policies):
+            found = self.policies[interface.index]
+            if found.interface is interface:
+                return found
+        return self._by_identity.get((interface.vm.uuid, interface.name))
+
+
+NO_POLICIES = BoundPolicies()

@@ -1,0 +1,275 @@
+"""The stateful firewall: judges packets for both ends and remembers what it said of a flow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from appliance.config.settings import Settings
+from appliance.firewall.bound import BoundPolicies
+from appliance.firewall.ends import End, denied, ends_of, index_of, judge_end
+from appliance.firewall.guard import ScanGuard
+from appliance.firewall.judgement import (
+    ALLOWED,
+    FOREVER,
+    EndJudgement,
+    FlowVerdict,
+    Judgement,
+    combine,
+)
+from appliance.firewall.limits import Tallies
+from appliance.firewall.schedule import MINUTE
+from appliance.firewall.subject import Subject, of_flow, of_packet
+from appliance.model.event import NoticeEvent
+from appliance.model.flow import F_DROPPED, F_REJECTED, F_SWAPPED, Flow
+from appliance.model.identity import VmInterface
+from appliance.model.packet import PROTO_TCP, TH_ACK, TH_FIN, TH_RST, TH_SYN, TOSERVER, Packet
+from appliance.model.tcp import TcpState
+from appliance.model.verdict import Reason, Verdict
+
+_OPENING = TH_SYN | TH_ACK | TH_RST | TH_FIN
+_MAX_ANCESTORS = 4
+
+
+class Firewall:
+    """Judges packets by the policies in force. One per worker; not shared between threads."""
+
+    def __init__(self, bound: BoundPolicies, settings: Settings) -> None:
+        """Start with ``bound``; :meth:`replace` puts other policies in force."""
+        self.bound = bound
+        self.tallies = Tallies()
+        self.tallies.bind(bound)
+        self.guard = ScanGuard(settings.firewall, self.tallies)
+
+    def replace(self, bound: BoundPolicies) -> None:
+        """Put ``bound`` in force; each flow is judged again at its next packet.
+
+        The epoch has to differ from the one in force. Counts and blocks stay with their interfaces.
+        """
+        self.bound = bound
+        self.tallies.bind(bound)
+
+    def stale(self, flow: Flow, now: int) -> bool:
+        """Tell whether the firewall has to judge ``flow`` (again): a new one, new policies, a new minute."""
+        judged: FlowVerdict | None = flow.judged
+        return judged is None or judged.epoch != self.bound.epoch or now >= judged.until
+
+    def judge(self, packet: Packet, flow: Flow | None, now: int) -> Judgement:
+        """Say what happens to ``packet``, which belongs to ``flow`` (None where it has none).
+
+        An ICMP error is judged like the flow it is about: pass that flow. Sets ``F_DROPPED`` and
+        ``action_by`` on a flow that a rule denies.
+        """
+        if self.bound.empty:
+            return ALLOWED
+        if flow is not None:
+            judged: FlowVerdict | None = flow.judged
+            if judged is not None and self._holds(judged, flow, now) and not len(self.guard.blocks):
+                return judged.later
+        return self._judge(packet, flow, now)
+
+    def _holds(self, judged: FlowVerdict, flow: Flow, now: int) -> bool:
+        """Tell whether a remembered verdict is the whole answer for the next packet."""
+        if judged.half_open and _is_established(flow):
+            self.flow_established(flow)
+        return not judged.per_packet and self._current(judged, flow, now)
+
+    def _current(self, judged: FlowVerdict, flow: Flow, now: int) -> bool:
+        swapped = flow.flags & F_SWAPPED != 0
+        return judged.epoch == self.bound.epoch and now < judged.until and judged.swapped == swapped
+
+    def _judge(self, packet: Packet, flow: Flow | None, now: int) -> Judgement:
+        here = self.packet_ends(packet)
+        block = self.guard.blocked(here, packet.src, now)
+        if block is not None:
+            return combine((block,))
+        if flow is None:
+            return self._judge_alone(packet, here, now)
+        judged: FlowVerdict | None = flow.judged
+        if judged is None or not self._current(judged, flow, now):
+            answer = self._judge_flow(packet, flow, here, now)
+            judged = flow.judged
+        else:
+            answer = judged.later
+        if judged is None or not judged.per_packet or not judged.allowed:
+            return answer
+        return self._add_untracked(answer, packet, flow, here, now)
+
+    def _judge_alone(self, packet: Packet, here: list[End], now: int) -> Judgement:
+        """Judge a packet that has no flow by itself."""
+        scan, notices = self.guard.inspect(packet, here, False, now)
+        if scan is not None:
+            return combine((scan,), notices)
+        subject = self.packet_subject(packet)
+        return combine(tuple(judge_end(end, subject, now) for end in here), notices)
+
+    def _add_untracked(
+        self, answer: Judgement, packet: Packet, flow: Flow, here: list[End], now: int
+    ) -> Judgement:
+        """Ask the ends that do not track the protocol; their answer holds for this packet only."""
+        subject = self.packet_subject(packet)
+        ends = tuple(judge_end(end, subject, now) for end in here if not end[0].stateful.tracks(flow.proto))
+        other = combine((*answer.ends, *ends))
+        if other.verdict <= answer.verdict and answer.ends == other.ends:
+            return answer
+        return replace(other, notices=answer.notices)
+
+    def _judge_flow(self, packet: Packet, flow: Flow, here: list[End], now: int) -> Judgement:
+        """Judge a flow that is new, or whose verdict is out of date, and remember the verdict."""
+        before: FlowVerdict | None = flow.judged
+        ends = self.flow_ends(packet, flow)
+        notices: tuple[NoticeEvent, ...] = ()
+        own = packet.proto == flow.proto
+        if before is None and own:
+            scan, notices = self.guard.inspect(packet, here, packet.direction == TOSERVER, now)
+            refused = scan or _not_opened(packet, flow, ends)
+            if refused is not None:
+                return combine((refused,), notices)
+        tracked = [end for end in ends if end[0].stateful.tracks(flow.proto)]
+        judgement = combine(self.judge_ends(packet, flow, tracked, now), notices)
+        verdict = self._verdict(judgement, flow, ends, now)
+        verdict.per_packet = len(tracked) < len(ends)
+        if judgement.verdict > Verdict.ACCEPT:
+            self.flow_ended(flow)
+        elif before is not None:
+            verdict.tallies, verdict.half_open = before.tallies, before.half_open
+        elif own:
+            refused = self._count(packet, verdict, tracked, now)
+            if refused is not None:
+                return combine((refused,), notices)
+        _remember(flow, verdict, judgement)
+        return judgement
+
+    def _verdict(self, judgement: Judgement, flow: Flow, ends: list[End], now: int) -> FlowVerdict:
+        timed = any(end[0].timed for end in ends)
+        until = (now // MINUTE + 1) * MINUTE if timed else FOREVER
+        return FlowVerdict(self.bound.epoch, judgement, flow.flags & F_SWAPPED != 0, until)
+
+    def judge_ends(
+        self, packet: Packet, flow: Flow, ends: list[End], now: int, depth: int = 0
+    ) -> tuple[EndJudgement, ...]:
+        """Ask the rules about a flow; one that belongs to an allowed flow is allowed.
+
+        Only a rule of the emergency section denies a related flow.
+        """
+        subject = self.flow_subject(packet, flow)
+        found = tuple(judge_end(end, subject, now) for end in ends)
+        if flow.parent is None or all(one.verdict <= Verdict.ACCEPT for one in found):
+            return found
+        if not self._parent_allowed(packet, flow.parent, now, depth):
+            return found
+        return tuple(_related(one) for one in found)
+
+    def _parent_allowed(self, packet: Packet, parent: Flow, now: int, depth: int) -> bool:
+        judged: FlowVerdict | None = parent.judged
+        if judged is not None and self._current(judged, parent, now):
+            return judged.allowed
+        if judged is None or not judged.allowed or depth >= _MAX_ANCESTORS:
+            return False
+        ends = ends_of(self.bound, parent.client_if, parent.server_if, packet.outer is not None)
+        return all(
+            one.verdict <= Verdict.ACCEPT for one in self.judge_ends(packet, parent, ends, now, depth + 1)
+        )
+
+    def _count(self, packet: Packet, verdict: FlowVerdict, ends: list[End], now: int) -> EndJudgement | None:
+        """Count a new flow at both ends, unless a limit of one of them is reached."""
+        counted = [end for end in ends if end[0].interface is not None]
+        tcp = packet.proto == PROTO_TCP
+        opening = tcp and packet.tcp_flags & _OPENING == TH_SYN
+        tallies = [self.tallies.of(end[0].interface.index) for end in counted if end[0].interface is not None]
+        for end, tally in zip(counted, tallies, strict=True):
+            reason = tally.refuses(end[0].stateful.limits, opening, opening, now)
+            if reason is not None:
+                return denied(end, reason, "stateful/" + reason.value.removeprefix("limit_"))
+        for end, tally in zip(counted, tallies, strict=True):
+            tally.take(end[0].stateful.limits, opening, opening)
+        verdict.tallies = tuple(tallies)
+        verdict.half_open = opening
+        return None
+
+    def flow_established(self, flow: Flow) -> None:
+        """Take note that both ends have answered each other: the connection is no longer half open."""
+        judged: FlowVerdict | None = flow.judged
+        if judged is not None and judged.half_open:
+            judged.half_open = False
+            for tally in judged.tallies:
+                tally.half_open -= 1
+
+    def flow_ended(self, flow: Flow) -> None:
+        """Take note that a flow has ended or left the table; calling it twice does no harm."""
+        judged: FlowVerdict | None = flow.judged
+        if judged is None:
+            return
+        for tally in judged.tallies:
+            tally.give_back(judged.half_open)
+        judged.tallies = ()
+        judged.half_open = False
+
+    def packet_ends(self, packet: Packet) -> list[End]:
+        """Give the policies that have a say in a packet taken by itself."""
+        return ends_of(self.bound, packet.src_if, packet.dst_if, packet.outer is not None)
+
+    def flow_ends(self, packet: Packet, flow: Flow) -> list[End]:
+        """Give the policies that have a say in a flow."""
+        client, server = _interfaces(packet, flow)
+        return ends_of(self.bound, client, server, packet.outer is not None)
+
+    def packet_subject(self, packet: Packet) -> Subject:
+        """Describe a packet for rules."""
+        return of_packet(packet, index_of(self.bound, packet.src_if), index_of(self.bound, packet.dst_if))
+
+    def flow_subject(self, packet: Packet, flow: Flow) -> Subject:
+        """Describe a flow for rules; ``packet`` is used as it is where it opens the flow."""
+        client, server = _interfaces(packet, flow)
+        source, target = index_of(self.bound, client), index_of(self.bound, server)
+        if flow.judged is None and _opens(packet, flow):
+            return of_packet(packet, source, target)
+        return of_flow(flow, source, target)
+
+
+def _interfaces(packet: Packet, flow: Flow) -> tuple[VmInterface | None, VmInterface | None]:
+    """Give the client's and the server's interface, from the packet where the flow knows neither."""
+    if flow.client_if is not None or flow.server_if is not None or packet.proto != flow.proto:
+        return flow.client_if, flow.server_if
+    if packet.src == flow.client and packet.direction == TOSERVER:
+        return packet.src_if, packet.dst_if
+    return packet.dst_if, packet.src_if
+
+
+def _opens(packet: Packet, flow: Flow) -> bool:
+    if packet.direction != TOSERVER or packet.proto != flow.proto:
+        return False
+    return packet.src == flow.client and packet.sport == flow.cport
+
+
+def _not_opened(packet: Packet, flow: Flow, ends: list[End]) -> EndJudgement | None:
+    """Refuse a TCP connection of which the SYN was not seen, at an end that is strict about it."""
+    if packet.proto != PROTO_TCP or packet.tcp_flags & _OPENING == TH_SYN or _is_established(flow):
+        return None
+    for end in ends:
+        if end[0].stateful.strict and end[0].stateful.tracks(PROTO_TCP):
+            return denied(end, Reason.STATE_INVALID, "stateful/strict")
+    return None
+
+
+def _is_established(flow: Flow) -> bool:
+    tcp = flow.tcp
+    return tcp is not None and tcp.state >= TcpState.ESTABLISHED
+
+
+def _related(one: EndJudgement) -> EndJudgement:
+    if one.verdict <= Verdict.ACCEPT or one.section == "emergency":
+        return one
+    return replace(one, verdict=Verdict.ACCEPT, reason=Reason.NONE, by=f"{one.policy}/related")
+
+
+def _remember(flow: Flow, verdict: FlowVerdict, judgement: Judgement) -> None:
+    before: FlowVerdict | None = flow.judged
+    if before is not None and not before.allowed:
+        flow.flags &= ~(F_DROPPED | F_REJECTED)
+    flow.judged = verdict
+    flow.epoch = verdict.epoch
+    if verdict.allowed:
+        return
+    flow.flags |= F_REJECTED | F_DROPPED if judgement.verdict == Verdict.REJECT else F_DROPPED
+    flow.reason = judgement.reason.value
+    flow.action_by = judgement.by
