@@ -45,7 +45,7 @@ def read_text(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.add(Text(keyword.name, body, negated, position=draft.position))
 
 
-def read_plain(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_plain(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read a keyword without an argument."""
     draft.add(Text(keyword.name, position=draft.position))
 
@@ -60,7 +60,7 @@ def read_transform(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.transform(Transform(keyword.name, text, position=draft.position))
 
 
-def read_refused(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - never accepted
+def read_refused(draft: Draft, keyword: Keyword, value: str) -> None:
     """Say that a keyword is known but not for this engine."""
     raise Refused(f"{keyword.name} is not supported", keyword.syntax)
 
@@ -115,7 +115,7 @@ def read_app_event(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.add(Text(keyword.name, text, position=draft.position))
 
 
-def read_app_state(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_app_state(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``app-layer-state:[<>]state``."""
     text = bare(value).lower()
     operator = text[0] if text[:1] in {"<", ">"} else "="
@@ -125,7 +125,7 @@ def read_app_state(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa:
     draft.add(AppState(name, operator, position=draft.position))
 
 
-def read_frame(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_frame(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``frame:[protocol.]name``: a sticky buffer."""
     text = bare(value).lower()
     if not re.fullmatch(r"[a-z0-9_-]{1,32}(\.[a-z0-9_]{1,32}){0,3}", text):
@@ -149,9 +149,9 @@ def read_frame(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG
         draft.demand(family(protocol))
 
 
-def read_absent(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_absent(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``absent[:or_else]``."""
-    if not draft.sticky or not draft.selection_open:
+    if not draft.sticky or draft.selection_used:
         raise Refused("absent has to follow a sticky buffer directly", "write it as: http.referer; absent;")
     if value:
         one_of(value, ("or_else",), "word after absent")

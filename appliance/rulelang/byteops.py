@@ -119,7 +119,7 @@ def read_byte_test(draft: Draft, keyword: Keyword, value: str) -> None:
     operator = {"==": "=", "!=": "="}.get(operator, operator)
     options = _Options(pieces[4:], ())
     node = ByteTest(
-        _count(draft, pieces[0], options.text),
+        _count(draft, pieces[0], options.text, 0 if options.text else 1),
         operator,
         number_or_name(draft, pieces[2], 0, U64, "value"),
         _offset(draft, pieces[3]),
@@ -217,7 +217,7 @@ def read_byte_math(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.follow(node, node.relative)
 
 
-def read_isdataat(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_isdataat(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``isdataat:[!]offset[,relative][,rawbytes]``; rawbytes means nothing on today's buffers."""
     pieces = items(value)
     negated = pieces[0].startswith("!")
@@ -229,7 +229,7 @@ def read_isdataat(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: 
     draft.follow(node, node.relative)
 
 
-def read_base64_decode(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001
+def read_base64_decode(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``base64_decode[:bytes n][,offset n][,relative]``."""
     found: dict[str, Number] = {"bytes": 0, "offset": 0}
     relative = False

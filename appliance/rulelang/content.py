@@ -6,11 +6,12 @@ from appliance.rulelang.draft import ContentDraft, Draft
 from appliance.rulelang.errors import Refused, shown
 from appliance.rulelang.keyword import Keyword
 from appliance.rulelang.source import encode
-from appliance.rulelang.values import bare, integer, items, number_or_name, quoted
 from appliance.rulelang.tree import Buffer, Number
+from appliance.rulelang.values import bare, integer, items, number_or_name, quoted
 
 MAX_PATTERN = 65_535
 _HEX = frozenset("0123456789abcdefABCDEF ")
+_PLAIN = frozenset('|\\"')  # what makes a text more than its own bytes
 _ESCAPED = frozenset('\\";:')
 
 
@@ -20,10 +21,7 @@ def pattern_bytes(text: str) -> bytes:
     Raises:
         Refused: with the offset of the character at fault.
     """
-    if "|" not in text and "\\" not in text and '"' not in text:
-        pattern = encode(text)
-    else:
-        pattern = _parts(text)
+    pattern = encode(text) if _PLAIN.isdisjoint(text) else _parts(text)
     if not pattern:
         raise Refused("the pattern is empty", at=0)
     if len(pattern) > MAX_PATTERN:
@@ -132,7 +130,7 @@ def _last(draft: Draft, what: str) -> ContentDraft:
     return item.node
 
 
-def read_old_modifier(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_old_modifier(draft: Draft, keyword: Keyword, value: str) -> None:
     """Move the content before to the buffer that an old modifier (``http_uri``) names."""
     content = _last(draft, draft.name)
     _move(draft, keyword)
@@ -164,7 +162,7 @@ def _once(draft: Draft, content: ContentDraft, field: str) -> None:
         raise Refused(f"{draft.name} stands twice at one content", "remove one of them")
 
 
-def read_flag(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_flag(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``nocase``, ``rawbytes``, ``startswith``, ``endswith``."""
     content = _last(draft, keyword.name)
     _once(draft, content, keyword.name)
@@ -227,6 +225,6 @@ def read_sticky(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.select(Buffer(keyword.buffer or keyword.name, direction, position=draft.position))
 
 
-def read_payload(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_payload(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``pkt_data``: back to the payload."""
     draft.select(Buffer("", position=draft.position))

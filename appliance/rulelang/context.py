@@ -10,7 +10,7 @@ from appliance.config.settings import DetectSettings
 from appliance.rulelang.addresses import AddressResolver, PortResolver
 from appliance.rulelang.classification import DEFAULT_CLASSIFICATIONS
 from appliance.rulelang.references import DEFAULT_REFERENCES
-from appliance.rulelang.tree import AddressSet, Position, PortSet, Rule, RuleError
+from appliance.rulelang.tree import AddressSet, PortSet, Position, Rule, RuleError
 
 COMPATIBLE = (8, 0, 8)  # the release of Suricata that ``requires`` is answered for
 FEATURES = frozenset(
@@ -24,7 +24,8 @@ class RuleContext:
     """Everything besides its text that decides what a rule means.
 
     ``classifications`` maps a class type to (description, priority), ``references`` a reference type to
-    its URL prefix. Headers and variable expressions are resolved once and kept, so share one context among files.
+    its URL prefix. Headers and variable expressions are resolved once and kept, so share one context
+    among files.
     """
 
     def __init__(

@@ -48,7 +48,7 @@ def read_classtype(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.classtype = bare(value).lower()
 
 
-def read_reference(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - may stand often
+def read_reference(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``reference:type,value``."""
     kind, comma, what = value.partition(",")
     if not comma or not kind.strip() or not what.strip():
@@ -58,7 +58,7 @@ def read_reference(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa:
     draft.references.append((kind.strip().lower(), unescape(what.strip())))
 
 
-def read_metadata(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - may stand often
+def read_metadata(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``metadata:key value, key value``."""
     for piece in items(value):
         if piece:
@@ -68,18 +68,18 @@ def read_metadata(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: 
         raise Refused(f"more than {MAX_ENTRIES} metadata entries")
 
 
-def read_noalert(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_noalert(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``noalert`` and ``alert``, which make a match silent or audible."""
     draft.noalert = keyword.name == "noalert"
 
 
-def read_bypass(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_bypass(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``bypass``: no more inspection of the flow after a match."""
     _once(draft.bypass, keyword)
     draft.bypass = True
 
 
-def read_prefilter(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - takes none
+def read_prefilter(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``prefilter``: the option before is the cheap test that goes first."""
     _once(draft.prefilter, keyword)
     names = [name for name in draft.keywords if name not in _NOT_MATCHING]

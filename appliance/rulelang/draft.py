@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.rulelang.errors import Refused
 from appliance.rulelang.source import Source
-from appliance.rulelang.tree import Buffer, Content, Frame, Number, Option, Position, Transform
+from appliance.rulelang.tree import Buffer, Content, Number, Option, Position, Transform
 
 if TYPE_CHECKING:
     from appliance.rulelang.context import RuleContext
@@ -179,7 +179,7 @@ class Draft:
         """Add an option that looks at the selected buffer."""
         item = Item(node, True, self.selection)
         self.items.append(item)
-        self.selection_open = False
+        self.selection_open = len(self.selection) < 2
         self.selection_used = True
         return item
 
@@ -195,18 +195,16 @@ class Draft:
 
     def select(self, node: Option) -> None:
         """Select a buffer for what follows."""
-        self.end_selection()
         self.selection = (node,)
         self.selection_open = True
         self.selection_used = isinstance(node, Buffer) and node.name == PAYLOAD
         self.content = None
-        self.items.append(Item(node, False, ()))
 
     def transform(self, node: Transform) -> None:
-        """Change the selected buffer.
+        """Change the selected buffer for what follows; what came before keeps it as it was.
 
         Raises:
-            Refused: there is none, or it has been matched on already.
+            Refused: there is none, or a match on the changed buffer came before.
         """
         if not self.sticky or not self.selection_open:
             raise Refused(
@@ -214,7 +212,8 @@ class Draft:
                 f"write it as: http.uri; {node.name}; content:…",
             )
         self.selection = (*self.selection, node)
-        self.items.append(Item(node, False, ()))
+        self.selection_used = False
+        self.content = None
 
     def end_selection(self) -> None:
         """See that the buffer selected so far was looked at.
@@ -229,23 +228,27 @@ class Draft:
             )
 
     def options(self) -> tuple[Option, ...]:
-        """Give the nodes in order, with buffers switched for what the old modifiers moved."""
+        """Give the nodes in order; each change of buffer comes right before the match that it is for.
+
+        A buffer that nothing looks at is left out. What an old modifier moved is between its buffer and
+        the way back.
+        """
         out: list[Option] = []
-        moved: str | None = None  # buffer that an override has selected
+        selected: tuple[Option, ...] | str = ()
         for item in self.items:
             node = item.node
             if item.looks:
-                if item.buffer is not None:
-                    if moved != item.buffer:
-                        out.append(Buffer(item.buffer, position=node.position))
-                        moved = item.buffer
-                elif moved is not None:
-                    out.extend(item.selection or (Buffer(PAYLOAD, position=node.position),))
-                    moved = None
-            elif isinstance(node, _SELECTORS):
-                moved = None
+                wanted = item.selection if item.buffer is None else item.buffer
+                # A buffer selected anew may be another instance of it, so selections compare by identity.
+                if wanted is not selected and not (isinstance(wanted, str) and wanted == selected):
+                    selected = wanted
+                    out.extend(_selectors(wanted, node.position))
             out.append(node.done() if isinstance(node, ContentDraft) else node)
         return tuple(out)
 
 
-_SELECTORS = (Buffer, Frame)
+def _selectors(wanted: tuple[Option, ...] | str, position: Position) -> tuple[Option, ...]:
+    """Give the nodes that select a buffer: by name, or as the rule wrote it."""
+    if isinstance(wanted, str):
+        return (Buffer(wanted, position=position),)
+    return wanted or (Buffer(PAYLOAD, position=position),)

@@ -47,7 +47,7 @@ def _set_name(text: str) -> str:
 
 _SET_OPTIONS = (
     *("type", "load", "save", "state", "memcap", "hashsize", "format"),
-    *("context_key", "value_key", "array_key", "remove_key"),
+    *("context_key", "value_key", "array_key", "remove_key", "match"),
 )
 
 
@@ -82,6 +82,9 @@ def read_dataset(draft: Draft, keyword: Keyword, value: str) -> None:
             found.get("value_key", ""),
             found.get("array_key", ""),
             "remove_key" in found,
+            one_of(found["match"], ("exact", "subdomain"), "match").replace("exact", "")
+            if "match" in found
+            else "",
             position=draft.position,
         )
     )
@@ -139,7 +142,7 @@ _SIDES = {
 }
 
 
-def read_filestore(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_filestore(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``filestore[:direction[,scope]]``."""
     direction, scope = "", "file"
     if value:

@@ -41,7 +41,7 @@ def subtract(whole: Ranges, hole: Ranges) -> Ranges:
         while index < len(hole) and hole[index][0] <= high:
             if hole[index][0] > low:
                 out.append((low, hole[index][0] - 1))
-            low = hole[index][1] + 1  # noqa: PLW2901 - what is left of the range
+            low = hole[index][1] + 1
             index += 1
         if low <= high:
             out.append((low, high))

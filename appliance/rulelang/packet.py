@@ -19,40 +19,58 @@ _MODIFIED = re.compile(r"\s*([+*!]?)\s*([A-Za-z0-9-]+)\s*([+*!]?)\s*")
 
 IP_PROTOCOLS = MappingProxyType(
     {
-        **{"ip": 0, "hopopt": 0, "icmp": 1, "igmp": 2, "ggp": 3, "ipip": 4, "ipencap": 4, "st": 5, "tcp": 6},
-        **{
-            "cbt": 7,
-            "egp": 8,
-            "igp": 9,
-            "udp": 17,
-            "idp": 22,
-            "xns-idp": 22,
-            "rdp": 27,
-            "iso-tp4": 29,
-            "dccp": 33,
-        },
-        **{"ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46, "gre": 47, "esp": 50},
-        **{"ipsec-esp": 50, "ah": 51, "ipsec-ah": 51, "skip": 57, "ipv6-icmp": 58, "icmpv6": 58},
-        **{
-            "ipv6-nonxt": 59,
-            "ipv6-opts": 60,
-            "eigrp": 88,
-            "ospf": 89,
-            "ax.25": 93,
-            "ipip-94": 94,
-            "etherip": 97,
-        },
-        **{
-            "encap": 98,
-            "pim": 103,
-            "ipcomp": 108,
-            "vrrp": 112,
-            "l2tp": 115,
-            "isis": 124,
-            "sctp": 132,
-            "fc": 133,
-        },
-        **{"mobility-header": 135, "udplite": 136, "mpls-in-ip": 137, "manet": 138, "hip": 139, "shim6": 140},
+        "ip": 0,
+        "hopopt": 0,
+        "icmp": 1,
+        "igmp": 2,
+        "ggp": 3,
+        "ipip": 4,
+        "ipencap": 4,
+        "st": 5,
+        "tcp": 6,
+        "cbt": 7,
+        "egp": 8,
+        "igp": 9,
+        "udp": 17,
+        "idp": 22,
+        "xns-idp": 22,
+        "rdp": 27,
+        "iso-tp4": 29,
+        "dccp": 33,
+        "ipv6": 41,
+        "ipv6-route": 43,
+        "ipv6-frag": 44,
+        "idrp": 45,
+        "rsvp": 46,
+        "gre": 47,
+        "esp": 50,
+        "ipsec-esp": 50,
+        "ah": 51,
+        "ipsec-ah": 51,
+        "skip": 57,
+        "ipv6-icmp": 58,
+        "icmpv6": 58,
+        "ipv6-nonxt": 59,
+        "ipv6-opts": 60,
+        "eigrp": 88,
+        "ospf": 89,
+        "ax.25": 93,
+        "ipip-94": 94,
+        "etherip": 97,
+        "encap": 98,
+        "pim": 103,
+        "ipcomp": 108,
+        "vrrp": 112,
+        "l2tp": 115,
+        "isis": 124,
+        "sctp": 132,
+        "fc": 133,
+        "mobility-header": 135,
+        "udplite": 136,
+        "mpls-in-ip": 137,
+        "manet": 138,
+        "hip": 139,
+        "shim6": 140,
     }
 )
 
@@ -82,13 +100,13 @@ def read_tcp_flags(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.add(TcpFlags(flags, modifier, ignore, position=draft.position))
 
 
-def read_fragbits(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_fragbits(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``fragbits:[modifier]MDR``."""
     bits, modifier = _letters(value, _BITS)
     draft.add(FragBits(bits, modifier, position=draft.position))
 
 
-def read_ip_proto(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_ip_proto(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``ip_proto:[!<>=]name or number``."""
     text = bare(value)
     operator = text[0] if text[:1] in {"!", "<", ">", "="} else ""
@@ -104,7 +122,7 @@ def read_ip_proto(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: 
     draft.add(IpProto(operator, integer(str(number), 0, 255, "protocol"), position=draft.position))
 
 
-def read_iprep(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_iprep(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``iprep:direction,category,operator,value`` or ``…,isset``."""
     pieces = items(value)
     direction = one_of(pieces[0], ("any", "src", "dst", "both"), "direction")
@@ -126,7 +144,7 @@ def _category(text: str) -> str:
     return text
 
 
-def read_geoip(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_geoip(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``geoip:[direction,][!]CC,CC``."""
     pieces = items(bare(value))
     direction = "any"
@@ -139,7 +157,7 @@ def read_geoip(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG
     draft.add(GeoIp(countries, direction, negated, position=draft.position))
 
 
-def read_rpc(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_rpc(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``rpc:program[,version or *[,procedure or *]]``."""
     pieces = items(value)
     if len(pieces) > 3:

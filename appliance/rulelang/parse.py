@@ -48,8 +48,8 @@ def _file_away(outcome: Rule | RuleError | Skipped, result: ParseResult) -> None
 def merge(results: Iterable[ParseResult]) -> ParseResult:
     """Join the rules of several files.
 
-    Of rules with the same sid and gid the highest revision stays, in the place of the first; an equal or lower
-    revision coming later is an error.
+    Of rules with the same sid and gid the highest revision stays, in the place of the first; an equal or
+    lower revision coming later is an error.
     """
     out = ParseResult()
     at: dict[tuple[int, int], int] = {}
@@ -91,9 +91,9 @@ def _parse(source: Source, context: RuleContext) -> Rule | RuleError | Skipped:
     try:
         head, raw = _open(source)
         sid = _sid(raw)
-        for name, value, at, _ in raw:
+        for name, value, offset, _ in raw:
             if name == "requires":
-                keyword = name
+                keyword, at = name, offset
                 if reason := unmet(value, context):
                     return Skipped(source.at(0), sid, reason)
         at, keyword = 0, ""
@@ -186,7 +186,7 @@ def _read(draft: Draft, option: RawOption) -> None:
     name, value, at, value_at = option
     keyword = KEYWORDS.get(name)
     if keyword is None:
-        raise _unknown(name, value)
+        raise _unknown(name)
     if value:
         if keyword.argument == NO:
             raise Refused(f"{name} takes no argument", f"write {name};")
@@ -204,7 +204,7 @@ def _read(draft: Draft, option: RawOption) -> None:
         draft.keywords[keyword.name] = at
 
 
-def _unknown(name: str, value: str) -> Refused:
+def _unknown(name: str) -> Refused:
     """Say that a keyword is unknown, and what may have been meant."""
     if name.lower() in KEYWORDS:
         return Refused(f"unknown keyword {shown(name)}", "keywords are lower case")

@@ -32,21 +32,22 @@ BUFFERS = MappingProxyType(
         "Z": "http.host.raw",
     }
 )
+_SAME = {("http.response_body", "file.data")}  # the body of a response is its file
 _PLAIN = frozenset("imsxAEGOB")
 _CAPTURES = re.compile(r"\s*(?:(pkt|flow|alert):)?([A-Za-z0-9_]{1,64})\s*")
 MAX_CAPTURES = 8
 _HTTP = family("http")
 
 
-def read_pcre(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_pcre(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``pcre:"/…/flags"``, with ``, pkt:name`` after it for captures."""
-    inside, negated, start = quoted(value, negatable=True)
+    inside, negated, start = _inside(value)
     expression, letters, captures = _split(inside, start)
     flags, buffer = _letters(letters, start + 1 + len(expression) + 1)
     if "R" in letters:
         flags = flags.replace("R", "")
     node = Pcre(encode(expression), flags, "R" in letters, negated, captures, position=draft.position)
-    if buffer and draft.sticky and draft.buffer != buffer:
+    if buffer and draft.sticky and draft.buffer != buffer and (buffer, draft.buffer) not in _SAME:
         raise Refused(
             f"the pcre names {buffer} while the sticky buffer {draft.buffer or 'frame'} is selected",
             f"use {buffer} as a sticky buffer, or put pkt_data before the pcre",
@@ -57,6 +58,14 @@ def read_pcre(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG0
         draft.demand(_HTTP)
     draft.variables.update(name.partition(":")[2] for name in captures)
     draft.content = None
+
+
+def _inside(value: str) -> tuple[str, bool, int]:
+    """Take off the quotes, which an expression may lack; as :func:`values.quoted`."""
+    if value.endswith('"'):
+        return quoted(value, negatable=True)
+    body = value.removeprefix("!").lstrip()
+    return body, value.startswith("!"), len(value) - len(body)
 
 
 def _split(inside: str, start: int) -> tuple[str, str, tuple[str, ...]]:

@@ -39,7 +39,7 @@ def unmet(value: str, context: RuleContext) -> str:
 
 def _version(text: str, context: RuleContext) -> bool:
     """Test alternatives joined by ``|``, each one or more comparisons."""
-    return any([_all(alternative.strip(), context) for alternative in text.split("|")])  # noqa: C419 - reads all
+    return any([_all(alternative.strip(), context) for alternative in text.split("|")])
 
 
 def _all(text: str, context: RuleContext) -> bool:

@@ -133,7 +133,7 @@ def read_xbits(draft: Draft, keyword: Keyword, value: str) -> None:
     draft.add(Bits(keyword.name, command, names, track, expire, position=draft.position))
 
 
-def read_flowint(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_flowint(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``flowint:name,modifier[,value]``."""
     pieces = items(bare(value))
     if len(pieces) < 2 or not _NAME.fullmatch(pieces[0]):
@@ -210,7 +210,7 @@ def threshold_of(name: str, value: str, draft: Draft) -> Threshold:
     )
 
 
-def read_tag(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_tag(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``tag:session|host[,count,metric[,src|dst]]``."""
     pieces = items(value)
     kind = one_of(pieces[0], ("session", "host"), "tag")
@@ -226,7 +226,7 @@ def read_tag(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG00
     draft.add(Tag(kind, count, metric, direction, position=draft.position))
 
 
-def read_stream_size(draft: Draft, keyword: Keyword, value: str) -> None:  # noqa: ARG001 - reads of its own
+def read_stream_size(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``stream_size:direction,operator,bytes``."""
     pieces = items(value)
     if len(pieces) != 3:

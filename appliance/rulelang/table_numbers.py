@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-
 from appliance.rulelang import enums, numbers
 from appliance.rulelang.draft import Draft
 from appliance.rulelang.errors import Refused
 from appliance.rulelang.keyword import MUST, Keyword
-from appliance.rulelang.tree import IntSet
+from appliance.rulelang.tree import IntMatch, IntSet
 
 # protocols | bits (negative: signed) | name [alias ...] [=words]
 _PLAIN = """
@@ -220,7 +219,7 @@ def read_indications(draft: Draft, keyword: Keyword, value: str) -> None:
         if word.strip() not in names:
             raise Refused(f"unknown indication '{word.strip()[:40]}'", f"known: {', '.join(names)}")
         mask |= names[word.strip()]
-    draft.add(numbers.IntMatch(keyword.name, "&", mask, position=draft.position))
+    draft.add(IntMatch(keyword.name, "&", mask, position=draft.position))
 
 
 def number_keywords() -> Iterator[Keyword]:

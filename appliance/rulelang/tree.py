@@ -383,6 +383,7 @@ class Dataset(Node):
     value_key: str = ""
     array_key: str = ""
     remove_key: bool = False
+    match: str = ""  # "subdomain": a listed domain stands for all below it
 
 
 @dataclass(frozen=True, slots=True)

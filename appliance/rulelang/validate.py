@@ -5,10 +5,8 @@ from __future__ import annotations
 from appliance.rulelang.draft import ContentDraft, Draft
 from appliance.rulelang.errors import Refused
 from appliance.rulelang.protocols import APP_PROTOCOLS, family
-from appliance.rulelang.registry import DEMANDS, KEYWORDS
-from appliance.rulelang.tree import Position, Rule
-from appliance.rulelang.tree import AppState as AppStateNode
-from appliance.rulelang.tree import Buffer, Frame, IntMatch, IntSet, Text
+from appliance.rulelang.registry import DEMANDS
+from appliance.rulelang.tree import Buffer, Frame, IntMatch, IntSet, Position, Rule, Text
 
 
 class Conflict(Refused):
@@ -103,7 +101,7 @@ def _check_protocols(draft: Draft) -> None:
                 draft.source.at(at),
                 name,
                 f"{name} is for {', '.join(sorted(wanted))}, the rule is for {about}",
-                f"begin the rule with: {header.action} {sorted(wanted)[0]}",
+                f"begin the rule with: {header.action} {min(wanted)}",
             )
         possible = left
 

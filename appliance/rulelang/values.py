@@ -91,7 +91,7 @@ def try_integer(text: str) -> int | None:
     if body.isdigit():
         return int(text)
     if body[:2].lower() == "0x" and len(body) > 2 and _HEX.issuperset(body[2:]):
-        number = int(body[2:], 16)
+        number = int(body, 16)
         return -number if text[0] == "-" else number
     return None
 
