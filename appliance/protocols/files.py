@@ -70,9 +70,13 @@ class FileTracker:
         if file.hashes is not None:
             for kind, digest in file.hashes.items():
                 setattr(file, kind, digest.hexdigest())
-            file.hashes = None
         if self.magic is not None and not file.magic:
             file.magic = self.magic(bytes(file.data[:MAGIC_BYTES]))
+
+    def reopen(self, file: FileObject) -> None:
+        """Go on with a file that had been ended, because more of it has come."""
+        file.state = "OPEN"
+        file.logged = False
 
 
 def name_from_path(path: bytes) -> bytes:

@@ -1,0 +1,48 @@
+"""How long a message body is, by its fields (RFC 9112 section 6), and what is wrong with them."""
+
+from __future__ import annotations
+
+from appliance.protocols.http1.headers import Headers
+from appliance.protocols.http1.transaction import HttpTransaction
+
+_SPACE = b" \t\r\n\x0b\x0c\0"
+
+
+def transfer_coding(headers: Headers, tx: HttpTransaction, word: str, version: int) -> bool:
+    """Tell whether the body is chunked: if the field only mentions it, as clients do."""
+    value = headers.get(b"transfer-encoding")
+    if value is None:
+        return False
+    plain = value.replace(b"\0", b"").strip(_SPACE).lower()
+    if b"chunked" not in plain:
+        tx.note(f"invalid_transfer_encoding_value_in_{word}")
+        return False
+    if plain != b"chunked" and word == "response":
+        tx.note("response_abnormal_transfer_encoding")
+    if version < 11:
+        tx.note(
+            "response_chunked_old_proto"
+            if word == "response"
+            else "invalid_transfer_encoding_value_in_request"
+        )
+    return True
+
+
+def content_length(headers: Headers, tx: HttpTransaction, word: str) -> int | None:
+    """Give the announced length: the first number in the field, -1 when there is none, None without field."""
+    value = headers.get(b"content-length")
+    if value is None:
+        return None
+    if b"content-length" in headers.repeated:
+        tx.note(f"duplicate_content_length_field_in_{word}")
+    at = 0
+    while at < len(value) and not 0x30 <= value[at] <= 0x39:
+        at += 1
+    end = at
+    while end < len(value) and 0x30 <= value[end] <= 0x39:
+        end += 1
+    digits = value[at:end].lstrip(b"0") or value[at:end][:1]
+    if not digits or len(digits) > 18:
+        tx.note(f"invalid_content_length_field_in_{word}")
+        return -1
+    return int(digits)

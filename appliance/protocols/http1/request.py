@@ -1,0 +1,204 @@
+"""The client's direction of HTTP/1."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from appliance.model.app import COMPLETE
+from appliance.protocols.http1.framing import content_length, transfer_coding
+from appliance.protocols.http1.multipart import Multipart, boundary_of
+from appliance.protocols.http1.side import Side
+from appliance.protocols.http1.startline import looks_like_request, parse_request
+from appliance.protocols.http1.transaction import LINE, HttpTransaction
+from appliance.protocols.http1.uri import parse as parse_target
+from appliance.protocols.http1.uri import split_host
+
+_AUTH = (b"basic", b"digest", b"bearer")
+_PROBE = 1024  # bytes after a request line without protocol in which a header field would show
+
+
+class RequestSide(Side):
+    """Reads requests, one after the other."""
+
+    direction = 0
+    word = "request"
+
+    @override
+    def on_start(self) -> bool:
+        """Read a request line; what cannot be one belongs to the request before it."""
+        line = self.take_line()
+        if line is None:
+            if len(self.buffer) > self.parser.config.field_limit:
+                return self._overlong()
+            return False
+        if len(line) > self.parser.config.field_limit:
+            self.buffer[:0] = line
+            return self._overlong()
+        text = line.rstrip(b"\r\n")
+        if not text.strip(b" \t\x0b\x0c\r\0"):
+            return True
+        if self.last is not None and not looks_like_request(line):
+            self.last.note("request_body_unexpected")
+            self.stray(line)
+            return True
+        self._begin(text, line.endswith(b"\n"))
+        return True
+
+    def _overlong(self) -> bool:
+        """A first line over the limit: there is a request, and it cannot be read."""
+        tx = self.tx = self.parser.new_request()
+        self.settle()
+        tx.note("request_field_too_long")
+        tx.request = parse_request(bytes(self.buffer[: self.parser.config.field_limit]))
+        tx.request_line = bytes(self.buffer[: self.parser.config.field_limit])
+        self.give_up()
+        return True
+
+    def _begin(self, text: bytes, whole: bool) -> None:
+        """Open a transaction for a request line."""
+        self.settle()
+        tx = self.tx = self.parser.new_request()
+        tx.request_line = text
+        tx.request = parse_request(text)
+        for event in tx.request.events:
+            tx.note(event)
+        if not whole:
+            tx.note("request_line_incomplete")
+        if tx.request.version < 0:
+            tx.note("request_line_invalid")
+        connect = tx.request.method.upper() == b"CONNECT"
+        tx.target = parse_target(tx.request.uri, self.parser.config, connect)
+        if tx.target.double_encoded:
+            tx.note("double_encoded_uri")
+        if tx.target.port == -2:
+            tx.note("invalid_server_port_in_request")
+        tx.bodies[0].name = tx.bodies[1].name = tx.target.path
+        tx.advance(0, LINE)
+        self.state = self.on_headers if tx.request.protocol else self.on_short
+
+    def on_short(self) -> bool:
+        """After a line without protocol: fields tell that it was left out, anything else HTTP/0.9."""
+        tx = self.tx
+        if tx is None:
+            return False
+        spaced = False
+        for byte in self.buffer[:_PROBE]:
+            if byte == 0x3A:
+                tx.note("request_line_missing_protocol")
+                self.state = self.on_headers
+                return True
+            if byte in b" \t":
+                spaced = True
+            elif byte in b"\r\n\x0b\x0c" or spaced:
+                return self._short()
+        if len(self.buffer) >= _PROBE or self.ended:
+            return self._short()
+        return False
+
+    def _short(self) -> bool:
+        """The request is one of HTTP/0.9, which is its line only."""
+        self.finish_message()
+        return True
+
+    def answered(self, tx: HttpTransaction) -> None:
+        """The response to ``tx`` has begun, so that a short request is known to be complete."""
+        if self.tx is tx and self.state == self.on_short:
+            self._short()
+            self.settle()
+
+    @override
+    def on_headers_done(self) -> bool:
+        """Look at the fields and decide about the body."""
+        tx = self.tx
+        if tx is None:
+            return False
+        self._check_host(tx)
+        self._check_auth(tx)
+        headers = tx.headers[0]
+        coding = transfer_coding(headers, tx, "request", tx.request.version)
+        length = content_length(headers, tx, "request")
+        if tx.request.method.upper() == b"CONNECT":
+            self.finish_message()
+            self.state = self.on_connect
+            return True
+        boundary = boundary_of(headers.get(b"content-type") or b"")
+        if boundary is not None:
+            tx.bodies[0].multipart = Multipart(boundary)
+        return self.begin_body(tx, length if length is not None and length >= 0 else 0, coding)
+
+    def on_connect(self) -> bool:
+        """Hold back what follows CONNECT until the response says what it is."""
+        return False
+
+    def refused(self) -> None:
+        """The CONNECT was refused: what follows are requests."""
+        if self.state == self.on_connect:
+            self.state = self.on_start
+            self.run()
+
+    def _check_host(self, tx: HttpTransaction) -> None:
+        """Find out the host name, and whether it is told in one way only."""
+        value = tx.headers[0].get(b"host")
+        if value is None:
+            if tx.request.version >= 11:
+                tx.note("missing_host_header")
+            tx.host, tx.port = tx.target.host, tx.target.port
+            return
+        tx.host, tx.port = split_host(value)
+        if tx.port == -2 or not _valid_host(tx.host):
+            tx.note("request_header_host_invalid")
+        if tx.target.host is not None:
+            if tx.target.host.lower() != tx.host.lower():
+                tx.note("host_header_ambiguous")
+            tx.host = tx.target.host
+            tx.port = tx.target.port
+            if not _valid_host(tx.host):
+                tx.note("request_uri_host_invalid")
+        if tx.port >= 0 and self.parser.server_port and tx.port != self.parser.server_port:
+            tx.note("request_server_port_tcp_port_mismatch")
+
+    def _check_auth(self, tx: HttpTransaction) -> None:
+        """Note an authorization of a kind that nobody knows."""
+        value = tx.headers[0].get(b"authorization")
+        if value is not None and not value.lower().startswith(_AUTH):
+            tx.note("request_auth_unrecognized")
+
+    @override
+    def finish_message(self) -> None:
+        """Keep the request as the last one; it is complete unless more comes at once."""
+        if self.tx is None:
+            return
+        self.last, self.tx = self.tx, None
+        self.finishing = True
+        if self.state != self.on_lost:
+            self.state = self.on_start
+
+    @override
+    def on_resync(self) -> bool:
+        """Look for a line that begins a request."""
+        line = self.take_line()
+        if line is None:
+            if len(self.buffer) > self.parser.config.field_limit:
+                self.take(len(self.buffer))
+            return False
+        if looks_like_request(line):
+            self.buffer[:0] = line
+            self.state = self.on_start
+        return True
+
+    @override
+    def end(self) -> None:
+        """The client says no more."""
+        super().end()
+        for tx in self.parser.transactions:
+            tx.advance(0, COMPLETE)
+
+
+def _valid_host(host: bytes) -> bool:
+    """Tell whether a host name has only what a name or address may have (RFC 3986 section 3.2.2)."""
+    if host[:1] == b"[" and host[-1:] == b"]":
+        return all(c in b"0123456789abcdefABCDEF:." for c in host[1:-1])
+    labels = host.rstrip(b".").split(b".")
+    return 0 < len(host) <= 255 and all(
+        0 < len(label) <= 63 and all(c in b"-_" or chr(c).isalnum() for c in label) for label in labels
+    )

@@ -1,0 +1,258 @@
+"""The server's direction of HTTP/1."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from appliance.model.app import COMPLETE
+from appliance.protocols.files import name_from_disposition
+from appliance.protocols.http1.decompress import codings
+from appliance.protocols.http1.framing import content_length, transfer_coding
+from appliance.protocols.http1.headers import Headers
+from appliance.protocols.http1.side import Side
+from appliance.protocols.http1.startline import StatusLine, looks_like_status, parse_status
+from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction, content_range
+
+_BLANK = b" \t\x0b\x0c\r\n\0"
+_NO_STATUS = 1024  # bytes without line end after which a body without status line is passed on
+
+
+class ResponseSide(Side):
+    """Reads responses and gives each to the oldest request without one."""
+
+    direction = 1
+    word = "response"
+
+    def __init__(self, parser: object) -> None:
+        """Start ahead of the first status line."""
+        super().__init__(parser)  # type: ignore[arg-type]
+        self.ended_lfcr = False
+
+    # --- lines: a lone CR, LF CR and CR CR LF end lines in responses, since clients take them so
+
+    def _line_end(self, lone_cr_first: bool) -> int | None:
+        """Give the length of the next line with its end; None while that cannot be told."""
+        at = self.scanned
+        while True:
+            at = _first(self.buffer, at)
+            if at < 0:
+                self.scanned = len(self.buffer)
+                return len(self.buffer) if self.ended and self.buffer else None
+            self.scanned = at
+            following = self.buffer[at + 1 : at + 2]
+            if not following and not self.ended and (self.buffer[at] == 0x0D or at > 0):
+                return None
+            if self.buffer[at] == 0x0A:
+                return at + 2 if following == b"\r" and at > 0 and not lone_cr_first else at + 1
+            if following == b"\n":
+                return at + 2
+            if following != b"\r" or lone_cr_first:
+                return at + 1
+            at += 1
+
+    @override
+    def next_field_line(self) -> tuple[bytes, bool] | None:
+        """Give the next line; what ends the block may take in a second empty line after LF CR."""
+        size = self._line_end(lone_cr_first=False)
+        if size is None:
+            return None
+        head = bytes(self.buffer[:size])
+        end = head in {b"\r\n", b"\n"}
+        if not end and len(head) == 2 and head[0] in b" \t" and head[1] == 0x0A:
+            following = self.buffer[2:3]
+            if not following and not self.ended:
+                return None
+            end = following != b"\n"
+        if end and self.ended_lfcr and head == b"\r\n":
+            more = bytes(self.buffer[2:4])
+            if len(more) < 2 and b"\r\n".startswith(more) and not self.ended:
+                return None
+            if more == b"\r\n":
+                size += 2
+        self.ended_lfcr = head.endswith(b"\n\r")
+        return self.take(size), end
+
+    @override
+    def continues(self, tx: HttpTransaction, line: bytes) -> bool:
+        """An indented line that is a field of its own counts as one in HTTP/1.1."""
+        return not (tx.response.version == 11 and b":" in line and b":" in self.pending)
+
+    # --- status line
+
+    @override
+    def on_start(self) -> bool:
+        """Read a status line; anything else is a body without one."""
+        if not self.buffer:
+            return False
+        kind = looks_like_status(bytes(self.buffer[:256]))
+        size = self._line_end(lone_cr_first=True)
+        if size is None and not (kind is False and len(self.buffer) > _NO_STATUS):
+            if len(self.buffer) > self.parser.config.field_limit:
+                self._begin(StatusLine(), b"")
+                return self.too_long(len(self.buffer))
+            return False
+        line = bytes(self.buffer[: _NO_STATUS if size is None else size])
+        if not line.strip(_BLANK):
+            self.take(len(line))
+            return True
+        if looks_like_status(line):
+            self.take(len(line))
+            self._begin(parse_status(line.rstrip(b"\r\n")), line.rstrip(b"\r\n"))
+            self.state = self.on_headers
+            return True
+        return self._no_status(line, size)
+
+    def _no_status(self, line: bytes, size: int | None) -> bool:
+        """Body without status line, unless the line is junk ahead of one."""
+        if size is not None:
+            following = bytes(self.buffer[size : size + 1])
+            if not following and not self.ended:
+                return False
+            if following == b"H":
+                self.take(size)
+                return True
+        if not self.parser.waiting and self.last is not None and not self.ended_stream():
+            self.last.note("response_body_unexpected")
+            self.stray(self.take(len(line)))
+            return True
+        self._begin(StatusLine(), b"")
+        if self.tx is not None:
+            self.tx.advance(1, HEADERS)
+        self.state = self.on_stream
+        return True
+
+    def ended_stream(self) -> bool:
+        """Tell whether the last response can take no more."""
+        return self.last is None
+
+    def _begin(self, status: StatusLine, line: bytes) -> None:
+        """Join the response to its request."""
+        self.settle()
+        if self.tx is None:
+            self.tx = self.parser.next_unanswered()
+        tx = self.tx
+        self.ended_lfcr = False
+        tx.response = status
+        tx.response_line = line
+        if line:
+            for event in status.events:
+                tx.note(event)
+        tx.advance(1, LINE)
+
+    # --- after the fields
+
+    @override
+    def on_headers_done(self) -> bool:
+        """Look at the fields and decide about the body."""
+        tx = self.tx
+        if tx is None:
+            return False
+        status, headers = tx.response.status, tx.headers[1]
+        method = tx.request.method.upper()
+        length = content_length(headers, tx, "response")
+        if status == 100 and not length:
+            return self._continue(tx)
+        if method == b"CONNECT":
+            if 200 <= status < 300:
+                return self._tunnel()
+            self.parser.request.refused()
+        if status == 101:
+            return self._switch(tx)
+        chunked = transfer_coding(headers, tx, "response", tx.response.version)
+        self._prepare(tx)
+        if method == b"HEAD" or status in {204, 304} or 100 <= status < 200:
+            self.finish_message()
+            return True
+        if length is not None and length < 0:
+            length = None
+        if (
+            length is None
+            and not chunked
+            and b"multipart/byteranges" in (headers.get(b"content-type") or b"").lower()
+        ):
+            tx.note("response_multipart_byteranges")
+        return self.begin_body(tx, length, chunked)
+
+    def _prepare(self, tx: HttpTransaction) -> None:
+        """Set the body up: codings, name, range."""
+        headers, body, config = tx.headers[1], tx.bodies[1], self.parser.config
+        value = headers.get(b"content-encoding")
+        if value is not None:
+            kinds, events = codings(value, config.layer_limit, config.lzma)
+            for event in events:
+                tx.note(event)
+            body.decode(kinds, config.bomb_limit)
+        disposition = headers.get(b"content-disposition")
+        if disposition is not None:
+            body.name = name_from_disposition(disposition) or body.name
+        ranged = headers.get(b"content-range")
+        if ranged is not None:
+            found = content_range(ranged)
+            if found is None:
+                tx.note("range_invalid")
+            else:
+                body.ranged = found
+
+    def _continue(self, tx: HttpTransaction) -> bool:
+        """100 Continue is not the response yet."""
+        if tx.seen_continue:
+            tx.note("100_continue_already_seen")
+        tx.seen_continue = True
+        tx.headers = (tx.headers[0], Headers())
+        tx.progress[1] = 0
+        self.state = self.on_start
+        return True
+
+    def _tunnel(self) -> bool:
+        """CONNECT was granted: another protocol follows."""
+        self.finish_message()
+        self.parser.change("any")
+        return True
+
+    def _switch(self, tx: HttpTransaction) -> bool:
+        """The server changes to the protocol that it names."""
+        self._prepare(tx)
+        self.finish_message()
+        wanted = (tx.headers[1].get(b"upgrade") or b"").strip().lower()
+        protocol = {b"h2c": "http2", b"websocket": "websocket"}.get(wanted)
+        if protocol is None:
+            self.parser.opaque()
+        else:
+            self.parser.change(protocol)
+        return True
+
+    @override
+    def finish_message(self) -> None:
+        """Keep the response as the last one; it is complete unless more comes at once."""
+        if self.tx is None:
+            return
+        self.last, self.tx = self.tx, None
+        self.finishing = True
+        if self.state != self.on_lost:
+            self.state = self.on_start
+
+    @override
+    def on_resync(self) -> bool:
+        """Look for a status line."""
+        line = self.take_line()
+        if line is None:
+            if len(self.buffer) > self.parser.config.field_limit:
+                self.take(len(self.buffer))
+            return False
+        if looks_like_status(line):
+            self.buffer[:0] = line
+            self.state = self.on_start
+        return True
+
+    @override
+    def end(self) -> None:
+        """The server says no more."""
+        super().end()
+        for tx in self.parser.transactions:
+            tx.advance(1, COMPLETE)
+
+
+def _first(buffer: bytearray, start: int) -> int:
+    """Give the place of the first CR or LF, -1 when there is none."""
+    cr, lf = buffer.find(b"\r", start), buffer.find(b"\n", start)
+    return max(cr, lf) if cr < 0 or lf < 0 else min(cr, lf)

@@ -1,0 +1,285 @@
+"""One HTTP request with its response: what rules ask of it and what is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from typing_extensions import override
+
+from appliance.model.app import COMPLETE, BufferSpec, BufferValue, FileObject, Transaction, ValueSpec
+from appliance.protocols.http1.body import Body
+from appliance.protocols.http1.headers import Headers
+from appliance.protocols.http1.startline import RequestLine, StatusLine
+from appliance.protocols.http1.uri import Target
+
+# Steps of one direction.
+LINE, HEADERS, BODY, TRAILER = 20, 40, 60, 80
+NOT_SEEN = b"/libhtp::request_uri_not_seen"
+_BOTH, _TS, _TC = (0, 1), (0,), (1,)
+
+
+class HttpTransaction(Transaction):
+    """One exchange. What belongs to one direction is a pair, request first."""
+
+    __slots__ = (
+        "bodies",
+        "host",
+        "headers",
+        "port",
+        "request",
+        "request_line",
+        "response",
+        "response_line",
+        "seen_continue",
+        "target",
+        "trailers",
+    )
+
+    def __init__(self, tx_id: int, bodies: tuple[Body, Body]) -> None:
+        """Open a transaction of which nothing is known."""
+        super().__init__(tx_id)
+        self.request = RequestLine()
+        self.response = StatusLine()
+        self.request_line = b""
+        self.response_line = b""
+        self.headers = (Headers(), Headers())
+        self.bodies = bodies
+        self.target = Target()
+        self.host: bytes | None = None
+        self.port = -1
+        self.seen_continue = False
+
+    def note(self, event: str) -> None:
+        """Record an event once."""
+        if event not in self.events:
+            self.events.append(event)
+
+    def advance(self, direction: int, step: int) -> None:
+        """Go on to a step of one direction; never back."""
+        self.progress[direction] = max(self.progress[direction], step)
+        self.updated = True
+
+    def sync(self) -> None:
+        """Show the files and events of the bodies."""
+        for body in self.bodies:
+            for event in body.events:
+                self.note(event)
+        self.files = [file for body in self.bodies for file in body.files]
+
+    @override
+    def buffer(self, name: str, direction: int) -> BufferValue:
+        """Give a buffer of the HTTP keywords; None where it does not exist."""
+        source = _BUFFERS.get(name)
+        if source is None:
+            return None
+        get, directions = source
+        return get(self, direction) if direction in directions else None
+
+    @override
+    def value(self, name: str) -> Any:
+        """Give a property that is compared: ``urilen``, ``urilen.raw``, and what the EVE sink asks for."""
+        source = _VALUES.get(name)
+        return None if source is None else source(self)
+
+    def fields(self, direction: int) -> list[dict[str, str]]:
+        """Give all fields of one direction for ``dump-all-headers``."""
+        return [{"name": text(name), "value": text(value)} for name, value in self.headers[direction].fields]
+
+    @override
+    def log(self) -> dict[str, Any]:
+        """Give the ``http`` object of the EVE record, extended form."""
+        request, response = self.headers
+        body: dict[str, Any] = {}
+        host = self.host if self.host is not None else self.target.host
+        if host:
+            body["hostname"] = text(host)
+        port = self.port if self.port >= 0 else self.target.port
+        if port >= 0:
+            body["http_port"] = port
+        if self.request.uri:
+            body["url"] = text(self.request.uri)
+        _put(body, "http_user_agent", request.get(b"user-agent"))
+        xff = request.get(b"x-forwarded-for")
+        _put(body, "xff", xff)
+        kind = response.get(b"content-type")
+        _put(body, "http_content_type", None if kind is None else kind.split(b";", 1)[0])
+        self._log_range(body)
+        _put(body, "http_refer", request.get(b"referer"))
+        _put(body, "http_method", self.request.method or None)
+        _put(body, "protocol", self.request.protocol or None)
+        self._log_status(body)
+        body["length"] = self.bodies[1].size
+        return body
+
+    def _log_status(self, body: dict[str, Any]) -> None:
+        """Add the status and where it redirects to."""
+        status = self.response.status
+        if status >= 0:
+            body["status"] = status
+            if 300 < status < 309:
+                _put(body, "redirect", self.headers[1].get(b"location"))
+        elif self.response.code:
+            body["status_string"] = text(self.response.code)
+
+    def _log_range(self, body: dict[str, Any]) -> None:
+        """Add the range of a partial response."""
+        raw = self.headers[1].get(b"content-range")
+        if raw is None:
+            return
+        found: dict[str, Any] = {"raw": text(raw)}
+        parsed = content_range(raw)
+        if parsed is not None:
+            start, end, total = parsed
+            if start >= 0:
+                found["start"], found["end"] = start, end
+            if total >= 0:
+                found["size"] = total
+        body["content_range"] = found
+
+
+def text(data: bytes) -> str:
+    """Give bytes for a record; what is no ASCII is escaped as in Suricata's JSON."""
+    if data.isascii() and b"\0" not in data:
+        return data.decode("ascii")
+    return "".join(chr(c) if 0 < c < 128 else f"\\x{c:02X}" for c in data)
+
+
+def content_range(raw: bytes) -> tuple[int, int, int] | None:
+    """Read a Content-Range value (RFC 9110 section 14.4) as (start, end, size), -1 for what is not told."""
+    unit, _, rest = raw.strip().partition(b" ")
+    span, slash, total = rest.strip().partition(b"/")
+    if unit.lower() != b"bytes" or not slash:
+        return None
+    size = _number(total) if total.strip() != b"*" else -1
+    if span.strip() == b"*":
+        return None if size is None else (-1, -1, size)
+    low, dash, high = span.partition(b"-")
+    start, end = _number(low), _number(high)
+    if not dash or start is None or end is None or size is None or end < start:
+        return None
+    return start, end, size
+
+
+def _number(digits: bytes) -> int | None:
+    digits = digits.strip()
+    return int(digits) if digits.isdigit() and len(digits) <= 18 else None
+
+
+def _put(body: dict[str, Any], key: str, value: bytes | None) -> None:
+    if value is not None:
+        body[key] = text(value)
+
+
+def _joined(tx: HttpTransaction, direction: int) -> bytes | None:
+    skip = b"cookie" if direction == 0 else b"set-cookie"
+    fields = tx.headers[direction].fields
+    lines = [name + b": " + value + b"\r\n" for name, value in fields if name.lower() != skip]
+    return b"".join(lines) or None
+
+
+def _names(tx: HttpTransaction, direction: int) -> bytes | None:
+    fields = tx.headers[direction].fields
+    if not fields:
+        return None
+    return b"\r\n" + b"".join(name + b"\r\n" for name, _ in fields) + b"\r\n"
+
+
+def _each(tx: HttpTransaction, direction: int) -> list[bytes]:
+    return [name + b": " + value for name, value in tx.headers[direction].fields]
+
+
+def _start(tx: HttpTransaction, direction: int) -> bytes | None:
+    line = tx.request_line if direction == 0 else tx.response_line
+    if not line:
+        return None
+    return line + b"\r\n" + bytes(tx.headers[direction].raw)
+
+
+def _raw(tx: HttpTransaction, direction: int) -> bytes | None:
+    return bytes(tx.headers[direction].raw) or None
+
+
+def _protocol(tx: HttpTransaction, direction: int) -> bytes | None:
+    return (tx.response.protocol if direction else tx.request.protocol) or None
+
+
+def _body(tx: HttpTransaction, direction: int) -> bytes | None:
+    return bytes(tx.bodies[direction].data) or None
+
+
+def _file_data(tx: HttpTransaction, direction: int) -> list[bytes] | None:
+    if direction == 1:
+        return [bytes(tx.bodies[1].data)] if tx.bodies[1].data else None
+    return [bytes(file.data) for file in tx.bodies[0].files] or None
+
+
+def _file_names(tx: HttpTransaction, direction: int) -> list[bytes] | None:
+    files: list[FileObject] = tx.bodies[direction].files
+    return [file.name for file in files] or None
+
+
+def _cookie(tx: HttpTransaction, direction: int) -> bytes | None:
+    return tx.headers[direction].get(b"set-cookie" if direction else b"cookie")
+
+
+def _host(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001 - getters share a form
+    host = tx.host if tx.host is not None else tx.target.host
+    return host.lower() if host is not None else None
+
+
+def _field(key: bytes) -> Callable[[HttpTransaction, int], BufferValue]:
+    """Make a getter of one field."""
+    return lambda tx, direction: tx.headers[direction].get(key)
+
+
+_Getter = Callable[[HttpTransaction, int], BufferValue]
+# name: getter, directions, progress, growing, multi
+_TABLE: dict[str, tuple[_Getter, tuple[int, ...], int, bool, bool]] = {
+    "http.uri": (lambda tx, _: tx.target.normal or None, _TS, LINE, False, False),
+    "http.uri.raw": (lambda tx, _: tx.request.uri or None, _TS, LINE, False, False),
+    "http.method": (lambda tx, _: tx.request.method or None, _TS, LINE, False, False),
+    "http.protocol": (_protocol, _BOTH, LINE, False, False),
+    "http.request_line": (lambda tx, _: tx.request_line or None, _TS, LINE, False, False),
+    "http.response_line": (lambda tx, _: tx.response_line or None, _TC, LINE, False, False),
+    "http.stat_code": (lambda tx, _: tx.response.code or None, _TC, LINE, False, False),
+    "http.stat_msg": (lambda tx, _: tx.response.message or None, _TC, LINE, False, False),
+    "http.header": (_joined, _BOTH, HEADERS, False, False),
+    "http.header.raw": (_raw, _BOTH, HEADERS, False, False),
+    "http.header_names": (_names, _BOTH, HEADERS, False, False),
+    "http.request_header": (_each, _TS, HEADERS, False, True),
+    "http.response_header": (_each, _TC, HEADERS, False, True),
+    "http.cookie": (_cookie, _BOTH, HEADERS, False, False),
+    "http.user_agent": (_field(b"user-agent"), _TS, HEADERS, False, False),
+    "http.host": (_host, _TS, HEADERS, False, False),
+    "http.host.raw": (_field(b"host"), _TS, HEADERS, False, False),
+    "http.referer": (_field(b"referer"), _TS, HEADERS, False, False),
+    "http.content_type": (_field(b"content-type"), _BOTH, HEADERS, False, False),
+    "http.content_len": (_field(b"content-length"), _BOTH, HEADERS, False, False),
+    "http.connection": (_field(b"connection"), _BOTH, HEADERS, False, False),
+    "http.accept": (_field(b"accept"), _TS, HEADERS, False, False),
+    "http.accept_enc": (_field(b"accept-encoding"), _TS, HEADERS, False, False),
+    "http.accept_lang": (_field(b"accept-language"), _TS, HEADERS, False, False),
+    "http.location": (_field(b"location"), _TC, HEADERS, False, False),
+    "http.server": (_field(b"server"), _TC, HEADERS, False, False),
+    "http.start": (_start, _BOTH, HEADERS, False, False),
+    "http.request_body": (_body, _TS, COMPLETE, True, False),
+    "http.response_body": (_body, _TC, COMPLETE, True, False),
+    "file.data": (_file_data, _BOTH, COMPLETE, True, True),
+    "file.name": (_file_names, _BOTH, BODY, True, True),
+}
+_BUFFERS: dict[str, tuple[_Getter, tuple[int, ...]]] = {name: row[:2] for name, row in _TABLE.items()}
+BUFFERS = tuple(
+    BufferSpec(name, ("http",), directions, progress, growing, multi)
+    for name, (_, directions, progress, growing, multi) in _TABLE.items()
+)
+_VALUES: dict[str, Callable[[HttpTransaction], Any]] = {
+    "urilen": lambda tx: len(tx.target.normal) if tx.target.normal else None,
+    "urilen.raw": lambda tx: len(tx.request.uri) if tx.request.uri else None,
+    "http.request_headers": lambda tx: tx.fields(0),
+    "http.response_headers": lambda tx: tx.fields(1),
+}
+VALUES = (
+    ValueSpec("urilen", ("http",), _TS, LINE),
+    ValueSpec("urilen.raw", ("http",), _TS, LINE),
+)
