@@ -1,5 +1,8 @@
 """Options about application protocols, transforms, and all whose argument is a plain text."""
 
+# Every reader is called in the same way, whether it needs all it is given or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,8 @@
 """``content`` with its modifiers, and the old keywords that are a content in a buffer of their own."""
 
+# Every reader is called in the same way, whether it needs all it is given or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 from appliance.rulelang.draft import ContentDraft, Draft

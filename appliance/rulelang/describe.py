@@ -1,5 +1,8 @@
 """Options that describe a rule rather than match: ``msg``, ``sid``, ``reference`` ..."""
 
+# Every reader is called in the same way, whether it needs all it is given or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 from appliance.rulelang.draft import Draft

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - a refusal, not a fault
     """A piece of rule text cannot be accepted.
 
     ``at`` is the offset of the fault in the text handed to the raising function, -1 when the whole

@@ -34,7 +34,8 @@ def subtract(whole: Ranges, hole: Ranges) -> Ranges:
     """Take ``hole`` out of ``whole``; both sorted and disjoint."""
     out: list[Range] = []
     start = 0
-    for low, high in whole:
+    for first, high in whole:
+        low = first
         while start < len(hole) and hole[start][1] < low:
             start += 1
         index = start

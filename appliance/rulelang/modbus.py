@@ -24,7 +24,7 @@ _TYPES = MappingProxyType(
 
 
 def read_modbus(draft: Draft, keyword: Keyword, value: str) -> None:
-    """Read ``modbus:function 8[,subfunction 4]`` or ``modbus:[unit n,]access write coils[,address n[,value n]]``."""
+    """Read ``modbus:function 8[,subfunction 4]`` or ``modbus:access write coils[,address n[,value n]]``."""
     found: dict[str, str] = {}
     for piece in items(value.lower()):
         name, _, argument = piece.partition(" ")

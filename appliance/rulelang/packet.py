@@ -1,5 +1,8 @@
 """Options about a packet's headers and addresses."""
 
+# Every reader is called in the same way, whether it needs all it is given or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 import re

@@ -26,7 +26,8 @@ RawOption = tuple[str, str, int, int]
 def parse_file(text: str, file: str, context: RuleContext) -> ParseResult:
     """Read all rules of a file.
 
-    ``text`` comes from :func:`source.decode_rules`, so that contents keep their bytes; ``file`` is for messages.
+    ``text`` comes from :func:`source.decode_rules`, so that contents keep their bytes; ``file`` is for
+    messages.
     Of rules with one sid and gid the highest revision stays.
     """
     result = ParseResult()

@@ -1,5 +1,8 @@
 """``pcre``: the expression, its letters, and the buffers and variables it names."""
 
+# Every reader is called in the same way, whether it needs all it is given or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 import re

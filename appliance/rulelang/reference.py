@@ -31,10 +31,11 @@ alert http $HOME_NET any -> $EXTERNAL_NET any (msg:"admin"; http.uri; content:"/
 ```
 
 A rule that cannot be read is refused on its own, with file, line, column, keyword and reason; the others
-load. A rule whose `requires` is not met is skipped. Of two rules with one sid the higher `rev` stays.
+load. A rule whose `requires` is not met is skipped. Of two rules with one sid the higher `rev`
+stays.
 
-Numbers take `5`, `!5`, `<5`, `<=5`, `>5`, `>=5`, `5<>9` and `5-9` (both ends excluded), `&0x40=0x40` (bits under a
-mask) and units (`10kb`). Where names stand for numbers they are in any case.
+Numbers take `5`, `!5`, `<5`, `<=5`, `>5`, `>=5`, `5<>9` and `5-9` (both ends excluded),
+`&0x40=0x40` (bits under a mask) and units (`10kb`). Where names stand for numbers they are in any case.
 """
 
 

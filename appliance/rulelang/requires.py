@@ -39,7 +39,8 @@ def unmet(value: str, context: RuleContext) -> str:
 
 def _version(text: str, context: RuleContext) -> bool:
     """Test alternatives joined by ``|``, each one or more comparisons."""
-    return any([_all(alternative.strip(), context) for alternative in text.split("|")])
+    held = [_all(alternative.strip(), context) for alternative in text.split("|")]  # so that all are checked
+    return any(held)
 
 
 def _all(text: str, context: RuleContext) -> bool:

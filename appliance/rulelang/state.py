@@ -1,5 +1,8 @@
 """Options about the flow, what is remembered of it, and how often a rule may alert."""
 
+# Every reader is called in the same way, whether it needs all it is given or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 import re
