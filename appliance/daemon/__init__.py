@@ -1,1 +1,1 @@
-"""Composition: wires sources, engine and sinks."""
+"""Composition: reads documents and wires sources, engine and sinks."""

@@ -1,0 +1,126 @@
+"""``eastwall replay``: what would the appliance have done with this capture?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from appliance.capture.base import Frame
+from appliance.capture.pcap import PcapSource
+from appliance.cli.options import add_policy, add_settings, inputs_of
+from appliance.cli.report import print_errors
+from appliance.cli.status import ALERTED, BLOCKED, CLEAN, ERROR
+from appliance.daemon.assemble import Documents, make_engine, read_documents
+from appliance.engine.engine import Engine
+from appliance.sinks.eve import EveSink, open_outputs
+from appliance.sinks.summary import Summary
+
+_REFRESH_FRAMES = 2048
+_DESCRIPTION = """\
+Run captures through the engine that protects VMs, with your policies, inventory and rules, and report
+what it would have let through, blocked and alerted on. Without a policy everything is allowed and inspected."""
+_EPILOG = """\
+exit status: 0 nothing to report or findings not asked for, 1 rules matched, 2 error, 3 something was blocked.
+Findings (1 and 3) are reported when a policy is given or with --exit-code; otherwise a replay that
+worked ends with 0."""
+
+
+def add_parser(commands: Any) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "replay",
+        help="what would the appliance have done with a capture",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("captures", nargs="+", metavar="CAPTURE", help="pcap or pcapng file, folder, or - for stdin")
+    parser.add_argument("--eve", metavar="FILE", default="", help="write events as EVE JSON lines")
+    parser.add_argument("--bpf", metavar="FILTER", default="", help="only packets that pass this capture filter")
+    parser.add_argument("--json", action="store_true", help="summary as JSON on standard output")
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress, no summary")
+    parser.add_argument("--exit-code", action="store_true", help="exit status tells findings, also without a policy")
+    parser.add_argument("--profile-rules", action="store_true", help="show the rules that cost most")
+    add_policy(parser)
+    add_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay the captures."""
+    documents = read_documents(inputs_of(args))
+    if documents.errors:
+        print_errors(documents.errors)
+        return ERROR
+    source = PcapSource(args.captures, args.bpf)
+    engine = make_engine(documents)
+    summary = Summary(documents.bound)
+    with ExitStack() as stack:
+        sinks = open_outputs(documents.settings, args.eve, documents.bound)
+        for sink in sinks:
+            stack.enter_context(sink)
+        _replay(engine, source, summary, sinks, show=not (args.quiet or args.json))
+    _note_problems(source, documents, summary)
+    if args.json:
+        print(json.dumps(summary.as_json(), indent=2))
+    elif not args.quiet:
+        summary.print(Console())
+    return _status(summary, asked=bool(args.policy) or args.exit_code)
+
+
+def _replay(engine: Engine, source: PcapSource, summary: Summary, sinks: list[EveSink], *, show: bool) -> None:
+    now = 0
+    for frame in _with_progress(source, show=show):
+        result = engine.process(frame.data, frame.linktype, frame.now, frame.number, frame.wirelen)
+        source.verdict(frame.token, result.decision)
+        now = frame.now
+        summary.frame(result.packet, result.flow, result.decision)
+        for event in result.events:
+            summary.event(event)
+            for sink in sinks:
+                sink.write(event)
+    for event in engine.finish(now):
+        summary.event(event)
+        for sink in sinks:
+            sink.write(event)
+
+
+def _with_progress(source: PcapSource, *, show: bool) -> Iterator[Frame]:
+    """Pass the frames on; on a terminal a bar shows how much of the files has been read."""
+    if not show or not sys.stderr.isatty():
+        yield from source
+        return
+    total = sum(Path(path).stat().st_size for path in source.paths if path != "-")
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replay", total=total or None)
+        for frame in source:
+            if frame.number % _REFRESH_FRAMES == 0:
+                progress.update(task, completed=source.position, description=Path(source.path).name)
+            yield frame
+
+
+def _note_problems(source: PcapSource, documents: Documents, summary: Summary) -> None:
+    for problem in source.problems:
+        print(f"eastwall: {problem.path}: at byte {problem.offset}: {problem.what}", file=sys.stderr)
+        summary.problem(problem)
+    settings = documents.settings
+    if settings is not None:
+        summary.unused = list(settings.unused)
+    summary.rules(documents.rules.loaded, len(documents.rules.refused))
+
+
+def _status(summary: Summary, *, asked: bool) -> int:
+    if not asked:
+        return CLEAN
+    if summary.blocked:
+        return BLOCKED
+    return ALERTED if summary.alerts else CLEAN

@@ -1,0 +1,76 @@
+"""Put the engine together from documents: settings, policies, inventory, rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.config.errors import ConfigError
+from appliance.config.load import LoadOptions, load_settings
+from appliance.config.settings import Settings
+from appliance.daemon.ruleload import LoadedRules, load_rules
+from appliance.engine.build import build_pipeline
+from appliance.engine.engine import Engine
+from appliance.firewall.bound import BoundPolicies
+from appliance.inventory.document import load_inventory
+from appliance.inventory.inventory import Inventory
+from appliance.policy.load import bind, load_policies
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the user names. Missing policies or inventory mean that everything is allowed and inspected."""
+
+    options: LoadOptions = LoadOptions()
+    policies: tuple[Path, ...] = ()
+    inventory: Path | None = None
+    rules: tuple[Path, ...] = ()
+    cache: Path | None = None
+
+
+@dataclass(slots=True)
+class Documents:
+    """All documents, read and checked. ``errors`` are those that keep an engine from being made."""
+
+    settings: Settings | None = None
+    inventory: Inventory | None = None
+    bound: BoundPolicies | None = None
+    rules: LoadedRules = field(default_factory=LoadedRules)
+    errors: list[ConfigError] = field(default_factory=list)
+
+
+def read_documents(inputs: Inputs) -> Documents:
+    """Read everything and collect every error, so that one look tells all there is to mend."""
+    found = Documents()
+    found.settings, errors = load_settings(inputs.options)
+    found.errors += errors
+    if inputs.inventory is not None:
+        found.inventory, errors = load_inventory(inputs.inventory)
+        found.errors += errors
+    if inputs.policies:
+        _read_policies(inputs, found)
+    settings = found.settings or Settings()
+    found.rules = load_rules(inputs.rules, settings, inputs.cache)
+    found.errors += found.rules.unreadable
+    return found
+
+
+def _read_policies(inputs: Inputs, found: Documents) -> None:
+    policies, errors = load_policies(inputs.policies)
+    found.errors += errors
+    if policies is None or (inputs.inventory is not None and found.inventory is None):
+        return
+    found.bound, errors = bind(policies, found.inventory or Inventory())
+    found.errors += errors
+
+
+def make_engine(documents: Documents) -> Engine:
+    """Make the engine from documents without errors."""
+    return Engine(
+        build_pipeline(
+            documents.settings or Settings(),
+            inventory=documents.inventory,
+            bound=documents.bound,
+            ruleset=documents.rules.ruleset,
+        )
+    )
