@@ -1,1 +1,1 @@
-"""Defragmentation, flow table, TCP states, expectations."""
+"""Who talks to whom: fragments put together, the bounded flow table, related flows, snapshots."""

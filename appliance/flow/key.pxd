@@ -1,0 +1,34 @@
+cimport cython
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+
+cdef list _COUNTERPARTS_V4, _COUNTERPARTS_V6
+cdef frozenset _ICMP_ERRORS
+
+@cython.locals(table=list)
+cpdef int counterpart(int proto, int kind)
+@cython.locals(answer=int)
+cpdef long long icmp_ports(int proto, int kind, int code)
+cpdef bint trackable(Packet packet)
+@cython.locals(spi=bytes)
+cpdef unsigned int esp_spi(Packet packet)
+cpdef int direction_of(Flow flow, Packet packet)
+@cython.locals(left="unsigned long long", right="unsigned long long", mask="unsigned long long", factor="unsigned long long", other="unsigned long long", byte="unsigned char", word="unsigned long long")
+cpdef long long flow_id(bytes key, long long now, long long number)
+
+cdef class KeyMaker:
+    cdef public bint vlan_in_key, depth_in_key
+    cdef public bytearray head
+    cdef public dict tags, vlans, macs
+    @cython.locals(proto=int, sport=int, dport=int, both="long long", extra=bytes)
+    cpdef bytes of_packet(self, Packet packet)
+    @cython.locals(sport=int, dport=int, both="long long", extra=bytes, tags=bytes)
+    cpdef bytes of_flow(self, Flow flow)
+    @cython.locals(tags=bytes)
+    cpdef bytes make(self, int proto, bytes src, bytes dst, int sport, int dport, Packet context, bytes extra)
+    @cython.locals(head=bytearray)
+    cpdef bytes join(self, int proto, bytes src, bytes dst, int sport, int dport, int depth, int tenant, bytes tags)
+    @cython.locals(tag=bytes)
+    cpdef bytes tag(self, tuple vlans)
+    cpdef tuple shared_vlans(self, tuple vlans)
+    cpdef bytes shared_mac(self, bytes mac)
