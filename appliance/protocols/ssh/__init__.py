@@ -1,0 +1,29 @@
+"""SSH."""
+
+from __future__ import annotations
+
+from appliance.model.app import BufferSpec
+from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.spec import Pattern, ProtocolSpec
+from appliance.protocols.ssh.parser import BANNER, KEX, SshParser
+
+_BOTH = (TOSERVER, TOCLIENT)
+_BANNER = (Pattern(b"SSH-"),)
+
+SPECS = (
+    ProtocolSpec(
+        "ssh",
+        parser=SshParser,
+        patterns=(_BANNER, _BANNER),
+        buffers=(
+            BufferSpec("ssh.proto", ("ssh",), _BOTH, BANNER),
+            BufferSpec("ssh.software", ("ssh",), _BOTH, BANNER),
+            BufferSpec("ssh.hassh", ("ssh",), (TOSERVER,), KEX),
+            BufferSpec("ssh.hassh.string", ("ssh",), (TOSERVER,), KEX),
+            BufferSpec("ssh.hassh.server", ("ssh",), (TOCLIENT,), KEX),
+            BufferSpec("ssh.hassh.server.string", ("ssh",), (TOCLIENT,), KEX),
+        ),
+        log="ssh",
+        events=frozenset(("invalid_banner", "invalid_record", "long_banner", "long_kex_record")),
+    ),
+)
