@@ -20,21 +20,10 @@ from appliance.config.settings import (
 )
 from appliance.config.values import parse_int, split_list
 
-_OS_NAMES = [
-    "bsd",
-    "bsd-right",
-    "old-linux",
-    "linux",
-    "old-solaris",
-    "solaris",
-    "hpux10",
-    "hpux11",
-    "irix",
-    "macos",
-    "windows",
-    "vista",
-    "windows2k3",
-]
+_OS_NAMES = (
+    *("bsd", "bsd-right", "old-linux", "linux", "old-solaris", "solaris", "hpux10", "hpux11"),
+    *("irix", "macos", "windows", "vista", "windows2k3"),
+)
 _URGENT = ("oob", "inline", "drop", "gap")
 _ACTIONS = frozenset(("pass", "drop", "reject", "alert"))
 # What one flow is taken to weigh when a memory limit is turned into a number of flows.

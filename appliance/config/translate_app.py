@@ -8,7 +8,6 @@ from appliance.config.lookup import Lookup
 from appliance.config.node import Node
 from appliance.config.policies import policy
 from appliance.config.settings import AppSettings, EveOutput
-from appliance.config.values import is_true
 
 # Names of older versions.
 _PROTOCOL_NAMES = {"ikev2": "ike", "dcerpc-udp": "dcerpc"}
@@ -60,13 +59,7 @@ def _options(node: Node | None) -> dict[str, Any]:
     """Give the options of a protocol as plain values; ports stay text, for ranges and "any"."""
     if node is None or node.is_list:
         return {}
-    out = {_OPTION_NAMES.get(key, key): _option(key, item) for key, item in node.items.items()}
-    for key in ("", *_TRANSPORTS):
-        switch = node.find(f"{key}.enabled" if key else "enabled")
-        below = out.get(key) if key else out
-        if switch is not None and isinstance(below, dict):
-            below["enabled"] = switch.text
-    return out
+    return {_OPTION_NAMES.get(key, key): _option(key, item) for key, item in node.items.items()}
 
 
 def _option(key: str, node: Node) -> Any:
@@ -94,10 +87,10 @@ def _states(name: str, options: dict[str, Any], states: dict[str, str]) -> None:
             states[f"{name}/{transport}"] = _state(below.pop("enabled"))
 
 
-def _state(text: str | None) -> str:
-    if text is not None and text.strip().lower() == "detection-only":
+def _state(value: Any) -> str:
+    if isinstance(value, str) and value.strip().lower() == "detection-only":
         return "detection-only"
-    return "yes" if is_true(text) else "no"
+    return "yes" if value is True or value == 1 else "no"
 
 
 def _in_state(states: dict[str, str], wanted: str) -> frozenset[str]:
