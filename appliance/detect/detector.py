@@ -1,0 +1,143 @@
+"""Inspection of packets, streams and transactions with a ruleset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.alerts import Finisher
+from appliance.detect.context import Context
+from appliance.detect.packetinspect import PacketInspector
+from appliance.detect.profile import Profile
+from appliance.detect.state import FlowDetect
+from appliance.detect.threshold import Thresholds
+from appliance.detect.thresholdfile import FileEntry
+from appliance.detect.txinspect import TxInspector
+from appliance.model.app import COMPLETE
+from appliance.model.flow import F_DROPPED, F_FROZEN, F_PASSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from appliance.config.settings import DetectSettings
+    from appliance.detect.result import Detection, Filter, Match
+    from appliance.detect.ruleset import Ruleset
+    from appliance.model.chunk import Chunk
+    from appliance.model.flow import Flow
+    from appliance.model.packet import Packet
+
+_OVER = F_DROPPED | F_PASSED | F_FROZEN
+
+
+class Detector:
+    """Evaluates one ruleset; keeps thresholds and host bits, everything else is on the flow."""
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        settings: DetectSettings,
+        thresholds: Sequence[FileEntry] = (),
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        """Prepare to inspect.
+
+        Args:
+            ruleset: what :func:`appliance.detect.compiler.compile_rules` made.
+            settings: the same settings.
+            thresholds: entries of the threshold file.
+            clock: gives a running time in ns; rules are then profiled in :attr:`profile`.
+        """
+        self.ruleset = ruleset
+        self.settings = settings
+        self.ctx = Context()
+        self.thresholds = Thresholds(thresholds)
+        self.profile = Profile(clock) if clock is not None else None
+        self._packets = PacketInspector(ruleset, settings, self.ctx, self.profile)
+        self._transactions = TxInspector(ruleset, settings, self.ctx, self._packets, self.profile)
+        self._finisher = Finisher(settings, self.thresholds)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counters of detection by dotted name."""
+        return self.ctx.counters
+
+    def stream_data(self, flow: Flow, chunk: Chunk) -> None:
+        """Keep the next piece of a stream for the next packet that is inspected in its direction."""
+        if flow.flags & _OVER:
+            return
+        self._state(flow).tails[chunk.direction].add(chunk)
+
+    def inspect(
+        self,
+        packet: Packet,
+        flow: Flow | None,
+        now: int,
+        inline: bool = False,
+        events: list[str] | None = None,
+        allowed: Filter | None = None,
+    ) -> Detection | None:
+        """Inspect one packet, what has come of its stream and the transactions of its direction.
+
+        Args:
+            packet: the decoded packet; for pseudo packets its payload is not looked at.
+            flow: its flow, None when it has none.
+            now: nanoseconds since the epoch.
+            inline: whether verdicts are carried out; the flow is then marked dropped.
+            events: names of stream events of this packet, without "stream.".
+            allowed: rules that are on, and their actions, None for all as they are.
+
+        Returns:
+            What was found, None when nothing was.
+        """
+        ctx = self.ctx
+        state = None
+        if flow is not None:
+            if flow.flags & _OVER:
+                return None
+            state = self._state(flow)
+            if state.ended:
+                return None
+        ctx.start(packet, flow, now, packet.direction)
+        ctx.events = events
+        ctx.replaces = []
+        found: list[Match] = []
+        self._packets.inspect(state, allowed, found)
+        if flow is not None and state is not None and flow.app is not None and flow.app.parser is not None:
+            self._transactions.inspect(allowed, found)
+        if state is not None:
+            state.tails[packet.direction].settle(self.settings.window)
+        if not found:
+            return None
+        return self._finisher.finish(found, ctx, inline, allowed, self.ruleset)
+
+    def finish(
+        self, packet: Packet, flow: Flow, direction: int, now: int, allowed: Filter | None = None
+    ) -> Detection | None:
+        """Inspect what is left of one direction when the flow ends; ``packet`` stands for its last one."""
+        packet.direction = direction
+        packet.pseudo = True
+        return self.inspect(packet, flow, now, False, None, allowed)
+
+    def flow_ended(self, flow: Flow) -> None:
+        """Forget the flow."""
+        flow.detect = None
+        app = flow.app
+        if app is not None and app.parser is not None:
+            for tx in app.parser.transactions:
+                tx.inspected = None
+                tx.matched = None
+
+    def tx_done(self, flow: Flow) -> None:
+        """Release what is kept for transactions whose both directions were inspected to their end."""
+        app = flow.app
+        if app is None or app.parser is None:
+            return
+        for tx in app.parser.transactions:
+            if tx.skip[0] and tx.skip[1] and min(tx.progress) >= COMPLETE:
+                tx.inspected = None
+
+    def _state(self, flow: Flow) -> FlowDetect:
+        """Give detection's part of the flow."""
+        state = flow.detect
+        if state is None:
+            state = flow.detect = FlowDetect()
+        return state  # type: ignore[no-any-return]

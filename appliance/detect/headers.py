@@ -1,0 +1,155 @@
+"""The header of a rule and its ``flow`` option: is this packet meant at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.addresses import AddressMatcher, PortMatcher
+from appliance.model.flow import FlowState
+from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from appliance.model.tcp import TcpState
+
+if TYPE_CHECKING:
+    from appliance.detect.context import Context
+    from appliance.model.flow import Flow
+    from appliance.model.packet import Packet
+    from appliance.rulelang.tree import AddressSet, FlowOption, PortSet, Rule
+
+# Rule protocol to (IP protocols or None for all, IP version or 0).
+TRANSPORTS: dict[str, tuple[frozenset[int] | None, int]] = {
+    "ip": (None, 0),
+    "ipv4": (None, 4),
+    "ip4": (None, 4),
+    "ipv6": (None, 6),
+    "ip6": (None, 6),
+    "tcp": (frozenset((PROTO_TCP,)), 0),
+    "tcp-pkt": (frozenset((PROTO_TCP,)), 0),
+    "tcp-stream": (frozenset((PROTO_TCP,)), 0),
+    "udp": (frozenset((PROTO_UDP,)), 0),
+    "icmp": (frozenset((PROTO_ICMP, PROTO_ICMPV6)), 0),
+    "icmpv4": (frozenset((PROTO_ICMP,)), 0),
+    "icmpv6": (frozenset((PROTO_ICMPV6,)), 0),
+    "sctp": (frozenset((PROTO_SCTP,)), 0),
+    "pkthdr": (None, 0),
+}
+WITH_PORTS = frozenset((PROTO_TCP, PROTO_UDP, PROTO_SCTP))
+
+
+class Interner:
+    """Gives equal address and port sets one matcher."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._addresses: dict[AddressSet, AddressMatcher] = {}
+        self._ports: dict[PortSet, PortMatcher] = {}
+
+    def addresses(self, addresses: AddressSet) -> AddressMatcher:
+        """Give the matcher of an address set."""
+        found = self._addresses.get(addresses)
+        if found is None:
+            found = self._addresses[addresses] = AddressMatcher(addresses)
+        return found
+
+    def ports(self, ports: PortSet) -> PortMatcher:
+        """Give the matcher of a port set."""
+        found = self._ports.get(ports)
+        if found is None:
+            found = self._ports[ports] = PortMatcher(ports)
+        return found
+
+
+class Header:
+    """Protocol, addresses, ports and direction of one rule.
+
+    ``transaction`` rules ("=>") name the client on the left, whichever way the packet goes.
+    """
+
+    __slots__ = (
+        "anything",
+        "both_ways",
+        "destination",
+        "destination_ports",
+        "established",
+        "fragment",
+        "non_ip",
+        "only_direction",
+        "protocols",
+        "source",
+        "source_ports",
+        "transaction",
+        "version",
+        "with_ports",
+    )
+
+    def __init__(self, rule: Rule, flow_option: FlowOption | None, interner: Interner) -> None:
+        """Take over the header; application protocols run over any transport."""
+        self.protocols, self.version = TRANSPORTS.get(rule.protocol, (None, 0))
+        self.non_ip: bool = rule.protocol == "pkthdr"
+        self.both_ways: bool = rule.direction == "<>"
+        self.transaction: bool = rule.direction == "=>"
+        self.source = interner.addresses(rule.source)
+        self.destination = interner.addresses(rule.destination)
+        self.source_ports = interner.ports(rule.source_ports)
+        self.destination_ports = interner.ports(rule.destination_ports)
+        self.with_ports: bool = not (self.source_ports.any and self.destination_ports.any)
+        self.anything: bool = self.source.any and self.destination.any and not self.with_ports
+        self.only_direction: int = -1
+        self.established: int = -1
+        self.fragment: int = -1
+        if flow_option is not None:
+            self._take(flow_option)
+
+    def _take(self, option: FlowOption) -> None:
+        """Take over what ``flow`` says of packets; its stream words are the payload's business."""
+        self.only_direction = {"to_server": 0, "to_client": 1}.get(option.direction, -1)
+        if option.established is not None and not option.stateless:
+            self.established = int(option.established)
+        if option.only_frag is not None:
+            self.fragment = int(option.only_frag)
+
+    def match(self, ctx: Context) -> bool:
+        """Tell whether packet and flow fit."""
+        packet = ctx.packet
+        if self.protocols is not None and packet.proto not in self.protocols:
+            return False
+        if self.version and packet.ip_version != self.version:
+            return False
+        if not packet.ip_version and not self.non_ip:
+            return False
+        return self._flow_fits(ctx, packet) and (self.anything or self._ends_fit(ctx, packet))
+
+    def _flow_fits(self, ctx: Context, packet: Packet) -> bool:
+        """Check direction, state of the connection and fragmentation."""
+        if self.only_direction >= 0 and (ctx.flow is None or ctx.direction != self.only_direction):
+            return False
+        if self.established >= 0 and established(ctx.flow) != bool(self.established):
+            return False
+        return self.fragment < 0 or packet.rebuilt == bool(self.fragment)
+
+    def _ends_fit(self, ctx: Context, packet: Packet) -> bool:
+        """Check addresses and ports, either way round where the rule allows it."""
+        if self.with_ports and packet.proto not in WITH_PORTS:
+            return False
+        if self.transaction and ctx.direction == 1:
+            return self._fits(packet.dst, packet.dport, packet.src, packet.sport)
+        if self._fits(packet.src, packet.sport, packet.dst, packet.dport):
+            return True
+        return self.both_ways and self._fits(packet.dst, packet.dport, packet.src, packet.sport)
+
+    def _fits(self, src: bytes, sport: int, dst: bytes, dport: int) -> bool:
+        """Check one way round, the cheap and selective first."""
+        return (
+            self.destination_ports.has(dport)
+            and self.source_ports.has(sport)
+            and self.destination.has(dst)
+            and self.source.has(src)
+        )
+
+
+def established(flow: Flow | None) -> bool:
+    """Tell whether both ends have taken part in the flow."""
+    if flow is None:
+        return False
+    if flow.proto == PROTO_TCP and flow.tcp is not None:
+        return bool(flow.tcp.state >= TcpState.ESTABLISHED)
+    return flow.state != FlowState.NEW

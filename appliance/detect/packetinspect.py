@@ -1,0 +1,200 @@
+"""Rules on packets and on stream data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.buffers import PACKET_BUFFERS
+from appliance.detect.result import Match
+from appliance.detect.steps import inspect
+from appliance.model.flow import F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
+from appliance.model.packet import PROTO_TCP
+
+if TYPE_CHECKING:
+    from appliance.config.settings import DetectSettings
+    from appliance.detect.context import Context
+    from appliance.detect.profile import Profile
+    from appliance.detect.result import Filter
+    from appliance.detect.ruleset import Ruleset
+    from appliance.detect.signature import Signature
+    from appliance.detect.state import FlowDetect, StreamTail
+
+
+class PacketInspector:
+    """Finds and evaluates the rules that one packet concerns."""
+
+    def __init__(
+        self, ruleset: Ruleset, settings: DetectSettings, ctx: Context, profile: Profile | None
+    ) -> None:
+        """Share ``ctx`` with the other inspectors."""
+        self._ruleset = ruleset
+        self._settings = settings
+        self._ctx = ctx
+        self._profile = profile
+        self._payload: bytes = b""
+        self._stream: bytes = b""
+        self._tail: StreamTail | None = None
+        self._streamed: bool = False
+
+    def inspect(self, state: FlowDetect | None, allowed: Filter | None, found: list[Match]) -> None:
+        """Evaluate all rules but those on transactions; matches go to ``found``."""
+        self._look(state)
+        candidates: set[int] = set()
+        self._by_address(candidates)
+        if state is not None:
+            self._by_application(state, candidates)
+        self._by_content(candidates)
+        if not candidates:
+            return
+        signatures = self._ruleset.signatures
+        for signature in sorted([signatures[i] for i in candidates], key=_rank):
+            if allowed is None or allowed.enabled(signature.index):
+                self._try(signature, found)
+
+    def _look(self, state: FlowDetect | None) -> None:
+        """Take the payload of the packet and what waits of its stream."""
+        ctx = self._ctx
+        packet = ctx.packet
+        skip = packet.pseudo or (ctx.flow is not None and ctx.flow.flags & F_NO_PAYLOAD_INSPECT)
+        self._payload = b"" if skip else packet.payload()
+        self._stream = b""
+        self._tail = None
+        tcp = ctx.flow.tcp if ctx.flow is not None and packet.proto == PROTO_TCP else None
+        self._streamed = tcp is not None and tcp.state != 0
+        if state is not None:
+            tail = state.tails[ctx.direction]
+            if tail.waiting():
+                self._tail = tail
+                self._stream = bytes(tail.data)
+                self._streamed = True
+
+    def _by_address(self, candidates: set[int]) -> None:
+        """Add ip-only rules, once for each direction of a flow."""
+        ctx = self._ctx
+        packet = ctx.packet
+        if not packet.ip_version or packet.pseudo:
+            return
+        flow = ctx.flow
+        if flow is not None:
+            flag = F_IPONLY_TC if ctx.direction else F_IPONLY_TS
+            if flow.flags & flag:
+                return
+            flow.flags |= flag
+        index = self._ruleset.address_only
+        candidates.update(index.always)
+        candidates.update(index.lookup(packet.src))
+        candidates.update(index.lookup(packet.dst))
+
+    def _by_application(self, state: FlowDetect, candidates: set[int]) -> None:
+        """Add rules that ask for the application alone, when it becomes known."""
+        app = self._ctx.flow.app
+        if app is None or not self._ruleset.protocol_only:
+            return
+        proto = (app.tc if self._ctx.direction else app.ts) or app.proto
+        if proto and proto != state.app_seen[self._ctx.direction]:
+            state.app_seen[self._ctx.direction] = proto
+            candidates.update(self._ruleset.protocol_only)
+
+    def _by_content(self, candidates: set[int]) -> None:
+        """Add rules whose pattern or port fits."""
+        packet = self._ctx.packet
+        ruleset = self._ruleset
+        if ruleset.non_ip and not packet.pseudo:
+            candidates.update(ruleset.non_ip)
+        if not packet.ip_version:
+            return
+        group = ruleset.group(packet.proto, self._ctx.direction)
+        if not packet.pseudo:
+            group.ports.lookup(packet.sport, packet.dport, candidates)
+            for name, table in group.buffers:
+                data = PACKET_BUFFERS[name](packet)
+                if data:
+                    table.search(data, candidates)
+        if self._payload and group.packet is not None:
+            group.packet.search(self._payload, candidates)
+        data = self._stream if self._tail is not None else b"" if self._streamed else self._payload
+        if data or not (self._streamed or packet.pseudo):
+            group.stream_ports.lookup(packet.sport, packet.dport, candidates)
+        if data and group.stream is not None:
+            group.stream.search(data, candidates)
+
+    def _try(self, signature: Signature, found: list[Match]) -> None:
+        """Evaluate one rule and note its match."""
+        profile = self._profile
+        started = profile.clock() if profile is not None else 0
+        source = self._evaluate(signature)
+        if profile is not None:
+            profile.add(signature.index, source != "", started)
+        if source:
+            found.append(accept(signature, self._ctx, source))
+
+    def _evaluate(self, signature: Signature) -> str:
+        """Test header, fields, header buffers and payload; give where it matched, "" for not."""
+        ctx = self._ctx
+        if not signature.header.match(ctx) or not self._application_fits(signature):
+            return ""
+        for matcher in signature.matchers:
+            if not matcher.match(ctx):
+                return ""
+        ctx.captures = []
+        ctx.values = [0] * signature.variables
+        for test in signature.packet_tests:
+            if not test.match(ctx):
+                return ""
+        return self._evaluate_payload(signature)
+
+    def _application_fits(self, signature: Signature) -> bool:
+        """Check the application protocol of the rule's header."""
+        wanted = signature.protocols
+        if wanted is None:
+            return True
+        flow = self._ctx.flow
+        app = flow.app if flow is not None else None
+        if app is None:
+            return False
+        return ((app.tc if self._ctx.direction else app.ts) or app.proto) in wanted
+
+    def _evaluate_payload(self, signature: Signature) -> str:
+        """Inspect the stream, then the packet where the rule or the lack of a stream wants it."""
+        if signature.chain is None:
+            return "stream" if signature.on_stream else "packet"
+        if signature.on_stream and self._tail is not None and self._in_stream(signature, self._tail):
+            return "stream"
+        if self._ctx.packet.pseudo or (self._streamed and not signature.on_packet):
+            return ""
+        return "packet" if inspect(signature.chain, self._payload, 0, True, self._ctx) else ""
+
+    def _in_stream(self, signature: Signature, tail: StreamTail) -> bool:
+        """Inspect the part of the stream that this rule has not used yet."""
+        if signature.chain is None:
+            return False
+        base = tail.base
+        data = self._stream
+        used = tail.hits.get(signature.index)
+        if used is not None and used > base:
+            data = data[used - base :]
+            base = used
+        if not data or not inspect(signature.chain, data, base, True, self._ctx):
+            return False
+        tail.hits[signature.index] = tail.end
+        return True
+
+    def payload_view(self) -> tuple[bytes, int]:
+        """Give the bytes and their stream offset that contents of transaction rules see."""
+        if self._tail is not None:
+            return self._stream, self._tail.base
+        return (b"" if self._streamed else self._payload), 0
+
+
+def accept(signature: Signature, ctx: Context, source: str) -> Match:
+    """Make the match and do what the rule does when it matches."""
+    for effect in signature.effects:
+        effect.apply(ctx)
+    match = Match(signature.rule, signature.index, signature.action, ctx.direction, source, ctx.tx)
+    for name, value in ctx.captures:
+        match.context[name] = value
+    return match
+
+
+def _rank(signature: Signature) -> int:
+    return signature.rank

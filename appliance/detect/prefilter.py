@@ -1,0 +1,162 @@
+"""From bytes to the few rules that could match them.
+
+Rules are grouped by where their fast pattern is looked for; the patterns of one group are one
+Hyperscan database, scanned once for each buffer. Rules without a pattern are found by port.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.hyperscan import Database, build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appliance.detect.hyperscan import PatternCache
+    from appliance.detect.signature import Signature
+
+# Ports that a rule may name and still be found by them.
+_FEW_PORTS = 32
+# Patterns up to this size are better replaced by ports, where the rule has few.
+_SHORT = 3
+# Groups of IP protocols: TCP, UDP, ICMP, ICMPv6 and all others.
+CLASSES = (6, 17, 1, 58, 0)
+
+
+def protocol_class(protocol: int) -> int:
+    """Give the group of an IP protocol."""
+    return protocol if protocol in {6, 17, 1, 58} else 0
+
+
+class PatternTable:
+    """One Hyperscan database and the rules behind each of its patterns."""
+
+    __slots__ = ("_database", "_owners", "overlap")
+
+    def __init__(self, database: Database, owners: list[tuple[int, ...]]) -> None:
+        """``owners`` are the rules of pattern 0, 1, ..."""
+        self._database = database
+        self._owners = owners
+        # Bytes before new ones that a pattern may begin in.
+        self.overlap = database.longest - 1
+
+    def search(self, data: bytes, into: set[int]) -> None:
+        """Add the rules whose pattern occurs in ``data``."""
+        for pattern in self._database.scan(data):
+            into.update(self._owners[pattern])
+
+
+class TableBuilder:
+    """Collects patterns; equal ones are searched once."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._owners: dict[tuple[bytes, bool], list[int]] = {}
+
+    def add(self, signature: Signature) -> None:
+        """Add the fast pattern of a rule."""
+        fast = signature.fast
+        if fast is not None:
+            self._owners.setdefault((fast.pattern, fast.nocase), []).append(signature.index)
+
+    def finish(self, cache: PatternCache | None) -> PatternTable | None:
+        """Compile; None when there is nothing to search."""
+        if not self._owners:
+            return None
+        patterns = [(number, p, nocase) for number, (p, nocase) in enumerate(self._owners)]
+        return PatternTable(build(patterns, cache), [tuple(rules) for rules in self._owners.values()])
+
+
+class PortIndex:
+    """Rules by the ports they name; those that name many or none are always given."""
+
+    __slots__ = ("_destination", "_source", "always")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.always: list[int] = []
+        self._destination: dict[int, list[int]] = {}
+        self._source: dict[int, list[int]] = {}
+
+    def add(self, signature: Signature) -> None:
+        """Add a rule under its ports."""
+        ports = named_ports(signature)
+        if ports is None:
+            self.always.append(signature.index)
+            return
+        destination, found = ports
+        table = self._destination if destination else self._source
+        for port in found:
+            table.setdefault(port, []).append(signature.index)
+
+    def lookup(self, source: int, destination: int, into: set[int]) -> None:
+        """Add the rules that a packet with these ports may concern."""
+        into.update(self.always)
+        into.update(self._destination.get(destination, ()))
+        into.update(self._source.get(source, ()))
+
+
+def named_ports(signature: Signature) -> tuple[bool, Iterable[int]] | None:
+    """Give the few ports a rule names: (of the destination, ports); None when it names many."""
+    header = signature.header
+    if header.both_ways or header.transaction:
+        return None
+    found = header.destination_ports.few(_FEW_PORTS)
+    if found is not None:
+        return True, found
+    found = header.source_ports.few(_FEW_PORTS)
+    return (False, found) if found is not None else None
+
+
+class PacketGroup:
+    """What one direction of one group of IP protocols is checked for, packet by packet."""
+
+    __slots__ = ("buffers", "packet", "ports", "stream", "stream_ports")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.packet: PatternTable | None = None
+        self.stream: PatternTable | None = None
+        self.buffers: list[tuple[str, PatternTable]] = []
+        self.ports = PortIndex()
+        self.stream_ports = PortIndex()
+
+
+class GroupBuilder:
+    """Sorts the rules of one :class:`PacketGroup`."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.group = PacketGroup()
+        self._packet = TableBuilder()
+        self._stream = TableBuilder()
+        self._buffers: dict[str, TableBuilder] = {}
+
+    def add(self, signature: Signature) -> None:
+        """Sort one rule."""
+        fast = signature.fast
+        short = fast is not None and len(fast.pattern) <= _SHORT and named_ports(signature) is not None
+        if fast is None or short:
+            if signature.on_stream:
+                self.group.stream_ports.add(signature)
+            if signature.on_packet or not signature.on_stream:
+                self.group.ports.add(signature)
+        elif fast.place == "payload":
+            if signature.on_stream:
+                self._stream.add(signature)
+            if signature.on_packet:
+                self._packet.add(signature)
+        else:
+            name = fast.place.removeprefix("packet:")
+            self._buffers.setdefault(name, TableBuilder()).add(signature)
+
+    def finish(self, cache: PatternCache | None) -> PacketGroup:
+        """Compile the tables."""
+        self.group.packet = self._packet.finish(cache)
+        self.group.stream = self._stream.finish(cache)
+        for name, builder in self._buffers.items():
+            table = builder.finish(cache)
+            if table is not None:
+                self.group.buffers.append((name, table))
+        return self.group

@@ -1,0 +1,135 @@
+"""All signatures with the indexes that find the few to evaluate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.addresses import AddressIndex
+from appliance.detect.prefilter import (
+    CLASSES,
+    GroupBuilder,
+    PacketGroup,
+    PatternTable,
+    TableBuilder,
+    protocol_class,
+)
+from appliance.detect.signature import Kind, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.detect.hyperscan import PatternCache
+    from appliance.detect.txtests import BufferKey
+    from appliance.detect.world import World
+
+# Stands for "any protocol" in the tables of transactions.
+ANY = ""
+
+
+class TxGroup:
+    """What one direction of the transactions of one protocol is checked for."""
+
+    __slots__ = ("always", "tables")
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.tables: list[tuple[BufferKey, PatternTable]] = []
+        self.always: list[int] = []
+
+
+class Ruleset:
+    """Compiled rules. ``signatures[i].rule`` is the rule of index ``i``.
+
+    ``needs`` names what files must be given for some rule: "md5", "sha1", "sha256", "magic".
+    """
+
+    def __init__(self, signatures: Sequence[Signature], world: World, cache: PatternCache | None) -> None:
+        """Build the indexes."""
+        self.signatures = list(signatures)
+        self.world = world
+        self.needs: frozenset[str] = frozenset(need for s in signatures for need in s.needs)
+        self._cache = cache
+        self.address_only = self._address_index()
+        self.protocol_only = [s.index for s in signatures if s.kind is Kind.PROTOCOL]
+        self.groups = self._packet_groups()
+        self.non_ip = [s.index for s in signatures if s.header.non_ip]
+        self._tables = self._tx_tables()
+        self._tx_groups: dict[tuple[str, int], TxGroup] = {}
+        self.event_rules = self._event_rules()
+
+    def __len__(self) -> int:
+        """Number of rules."""
+        return len(self.signatures)
+
+    def group(self, protocol: int, direction: int) -> PacketGroup:
+        """Give the group of an IP protocol and direction."""
+        return self.groups[protocol_class(protocol), direction]
+
+    def tx_group(self, protocol: str, direction: int) -> TxGroup:
+        """Give the group of an application protocol and direction, made when first asked for."""
+        found = self._tx_groups.get((protocol, direction))
+        if found is None:
+            found = self._tx_groups[protocol, direction] = self._make_tx_group(protocol, direction)
+        return found
+
+    def _address_index(self) -> AddressIndex:
+        """Index ip-only rules by the side that says more."""
+        entries = []
+        for signature in self.signatures:
+            if signature.kind is Kind.IP_ONLY:
+                rule = signature.rule
+                chosen = rule.destination if rule.source.any else rule.source
+                both = rule.direction == "<>"
+                entries.append(
+                    (rule.source if both and not rule.destination.any else chosen, signature.index)
+                )
+                if both and not rule.destination.any:
+                    entries.append((rule.destination, signature.index))
+        return AddressIndex(entries)
+
+    def _packet_groups(self) -> dict[tuple[int, int], PacketGroup]:
+        """Sort packet and stream rules by protocol and direction."""
+        builders = {(c, d): GroupBuilder() for c in CLASSES for d in (0, 1)}
+        for signature in self.signatures:
+            if signature.kind not in {Kind.PACKET, Kind.STREAM} or signature.header.non_ip:
+                continue
+            protocols = signature.header.protocols
+            classes = CLASSES if protocols is None else sorted({protocol_class(p) for p in protocols})
+            for number in classes:
+                for direction in signature.directions:
+                    builders[number, direction].add(signature)
+        return {place: builder.finish(self._cache) for place, builder in builders.items()}
+
+    def _tx_tables(self) -> dict[tuple[int, int], PatternTable]:
+        """Make one table for each buffer and direction."""
+        builders: dict[tuple[int, int], TableBuilder] = {}
+        for signature in self.signatures:
+            fast = signature.fast
+            if signature.kind is Kind.APP and fast is not None and not signature.events:
+                for direction in signature.directions:
+                    builders.setdefault((fast.key, direction), TableBuilder()).add(signature)
+        tables = {place: builder.finish(self._cache) for place, builder in sorted(builders.items())}
+        return {place: table for place, table in tables.items() if table is not None}
+
+    def _make_tx_group(self, protocol: str, direction: int) -> TxGroup:
+        """Collect what concerns one protocol."""
+        group = TxGroup()
+        for (number, way), table in self._tables.items():
+            key = self.world.keys[number]
+            if way == direction and (protocol, direction) in key.specs:
+                group.tables.append((key, table))
+        for signature in self.signatures:
+            if signature.kind is not Kind.APP or signature.fast is not None or signature.events:
+                continue
+            fits = signature.protocols is None or protocol in signature.protocols
+            if fits and direction in signature.directions:
+                group.always.append(signature.index)
+        return group
+
+    def _event_rules(self) -> dict[str, list[int]]:
+        """Rules by the application events they wait for."""
+        found: dict[str, list[int]] = {}
+        for signature in self.signatures:
+            for name in signature.events[:1]:
+                found.setdefault(name, []).append(signature.index)
+        return found

@@ -1,0 +1,77 @@
+"""When a rule is evaluated, from what it looks at (manual, "rule types")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.bits import FlowBitCheck, HostBitCheck
+from appliance.detect.content import ContentStep
+from appliance.detect.packetkeys import FIELDS, FieldMatcher, FlagMatcher
+from appliance.detect.packettests import AppProtocolMatcher
+from appliance.detect.reputation import CountryMatcher, ReputationMatcher
+from appliance.detect.signature import Kind, Signature
+
+if TYPE_CHECKING:
+    from appliance.rulelang.tree import FlowOption
+
+_DSIZE = FIELDS["dsize"]
+# Conditions that are the same for all packets of one direction of a flow, near enough.
+_STABLE = (CountryMatcher, ReputationMatcher, FlowBitCheck, HostBitCheck)
+
+
+def classify(signature: Signature, option: FlowOption | None) -> None:
+    """Set the kind of a signature, and whether its payload is the packet's, the stream's or both."""
+    protocol = signature.rule.protocol
+    if signature.tx_tests:
+        signature.kind = Kind.APP
+    elif signature.chain is not None:
+        _payload(signature, option, protocol)
+    elif _protocol_only(signature):
+        signature.kind = Kind.PROTOCOL
+    elif _address_only(signature, option):
+        signature.kind = Kind.IP_ONLY
+    else:
+        signature.kind = Kind.STREAM if protocol == "tcp-stream" else Kind.PACKET
+        signature.on_stream = protocol == "tcp-stream"
+
+
+def _payload(signature: Signature, option: FlowOption | None, protocol: str) -> None:
+    """Sort a rule with payload conditions."""
+    dsize = any(isinstance(m, FieldMatcher) and m.getter is _DSIZE for m in signature.matchers)
+    stream_word = option.only_stream if option is not None else None
+    packets = protocol == "tcp-pkt" or dsize or stream_word is False
+    tcp = signature.header.protocols is None or 6 in signature.header.protocols
+    signature.kind = Kind.PACKET if packets or not tcp else Kind.STREAM
+    signature.on_stream = signature.kind is Kind.STREAM
+    only_stream = protocol == "tcp-stream" or stream_word is True
+    # Where contents count from the start, the start of each packet counts as well.
+    signature.on_packet = not signature.on_stream or (not only_stream and _anchored(signature))
+
+
+def _anchored(signature: Signature) -> bool:
+    """Tell whether a content has an offset or depth."""
+    for step in signature.chain or ():
+        if isinstance(step, ContentStep) and (step.absolute_depth or step.offset or step.offset_var >= 0):
+            return True
+    return False
+
+
+def _protocol_only(signature: Signature) -> bool:
+    """Only the application's name is asked for."""
+    named = [m for m in signature.matchers if isinstance(m, AppProtocolMatcher)]
+    rest = [m for m in signature.matchers if not isinstance(m, AppProtocolMatcher | FlowBitCheck)]
+    asked = signature.protocols is not None or bool(named)
+    return asked and not rest and not signature.packet_tests
+
+
+def _address_only(signature: Signature, option: FlowOption | None) -> bool:
+    """Only addresses and the protocol above IP are asked for."""
+    if option is not None or signature.packet_tests or signature.header.with_ports:
+        return False
+    if signature.header.non_ip or signature.rule.protocol in {"tcp-pkt", "tcp-stream"}:
+        return False
+    for matcher in signature.matchers:
+        number = isinstance(matcher, FieldMatcher) and matcher.getter is FIELDS.get("ip_proto")
+        if not (number or isinstance(matcher, _STABLE)) or isinstance(matcher, FlagMatcher):
+            return False
+    return True

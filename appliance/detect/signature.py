@@ -1,0 +1,99 @@
+"""A rule made ready to be evaluated."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from appliance.detect.bits import Effect
+    from appliance.detect.headers import Header
+    from appliance.detect.packetkeys import Matcher
+    from appliance.detect.packettests import PacketBufferTest
+    from appliance.detect.steps import Step
+    from appliance.detect.txtests import TxTest
+    from appliance.rulelang.tree import Rule, Tag, Threshold
+
+
+class Kind(IntEnum):
+    """When a rule is evaluated (manual, "rule types")."""
+
+    IP_ONLY = 0  # once for each direction of a flow
+    PROTOCOL = 1  # once for each direction, when the application is recognised
+    PACKET = 2  # on every packet
+    STREAM = 3  # on new stream data (and packets that are in no stream)
+    APP = 4  # on transactions
+
+
+class FastPattern:
+    """The literal by which a rule becomes a candidate, and the buffer it is looked for in.
+
+    ``place`` is "payload", "packet:<buffer>" or "tx"; for "tx" ``key`` is the number of the buffer.
+    """
+
+    __slots__ = ("key", "nocase", "pattern", "place")
+
+    def __init__(self, place: str, key: int, pattern: bytes, nocase: bool) -> None:
+        """Note the literal; one without case is kept in lower case."""
+        self.place = place
+        self.key = key
+        self.pattern = pattern.lower() if nocase else pattern
+        self.nocase = nocase
+
+
+class Signature:
+    """Everything about one rule that evaluation needs.
+
+    ``rank`` is its place in the order of evaluation. ``protocols`` are application protocols, None for
+    any. ``directions`` are those in which it can match; ``spans`` means that its tests belong to both.
+    """
+
+    __slots__ = (
+        "action",
+        "chain",
+        "directions",
+        "effects",
+        "events",
+        "fast",
+        "header",
+        "index",
+        "kind",
+        "matchers",
+        "needs",
+        "on_packet",
+        "on_stream",
+        "packet_tests",
+        "protocols",
+        "rank",
+        "rule",
+        "spans",
+        "tags",
+        "thresholds",
+        "tx_tests",
+        "variables",
+    )
+
+    def __init__(self, index: int, rule: Rule, header: Header) -> None:
+        """Start with a rule that has no conditions but its header."""
+        self.index: int = index
+        self.rule: Rule = rule
+        self.action: str = rule.action
+        self.header: Header = header
+        self.kind: Kind = Kind.PACKET
+        self.rank: int = index
+        self.matchers: list[Matcher] = []
+        self.packet_tests: list[PacketBufferTest] = []
+        self.chain: list[Step] | None = None
+        self.on_packet: bool = False
+        self.on_stream: bool = False
+        self.tx_tests: list[TxTest] = []
+        self.events: list[str] = []
+        self.effects: list[Effect] = []
+        self.thresholds: list[Threshold] = []
+        self.tags: list[Tag] = []
+        self.variables: int = 0
+        self.protocols: frozenset[str] | None = None
+        self.directions: tuple[int, ...] = (0, 1)
+        self.spans: bool = False
+        self.fast: FastPattern | None = None
+        self.needs: set[str] = set()

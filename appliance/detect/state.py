@@ -1,0 +1,128 @@
+"""What detection remembers of a flow and of a transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from appliance.model.chunk import Chunk
+
+# Stream bytes of one direction that may wait for a packet to be inspected with.
+PENDING_LIMIT = 1 << 20
+
+
+class StreamTail:
+    """The end of one direction of a stream: what was inspected last and what was not yet.
+
+    ``base`` is the stream offset of the first byte kept, ``fresh`` that of the first one not yet
+    inspected. ``hits`` says up to which offset a rule has used the stream: the bytes of one match do not
+    serve for another of the same rule.
+    """
+
+    __slots__ = ("base", "data", "fresh", "hits", "lost", "seen_end")
+
+    def __init__(self) -> None:
+        """Start at the beginning of the stream."""
+        self.data = bytearray()
+        self.base = 0
+        self.fresh = 0
+        self.hits: dict[int, int] = {}
+        self.lost = 0
+        self.seen_end = False
+
+    @property
+    def end(self) -> int:
+        """Stream offset behind the last byte."""
+        return self.base + len(self.data)
+
+    def add(self, chunk: Chunk) -> None:
+        """Append a piece; nothing matches across a hole."""
+        if chunk.gap or chunk.offset != self.end:
+            self._restart(chunk.offset + chunk.gap)
+        self.data += chunk.data
+        excess = len(self.data) - PENDING_LIMIT
+        if excess > 0:
+            lost = max(self.base + excess - self.fresh, 0)
+            self.lost += lost
+            self.fresh += lost
+            self._drop(excess)
+        self.seen_end = self.seen_end or chunk.eof
+
+    def waiting(self) -> bool:
+        """Tell whether there is something that was not inspected."""
+        return self.fresh < self.base + len(self.data)
+
+    def settle(self, window: int) -> None:
+        """Note that all was inspected, and keep at most ``window`` bytes of it."""
+        self.fresh = self.end
+        self._drop(len(self.data) - window)
+        if self.hits:
+            self.hits = {rule: end for rule, end in self.hits.items() if end > self.base}
+
+    def _drop(self, count: int) -> None:
+        """Forget the first ``count`` bytes."""
+        if count > 0:
+            del self.data[:count]
+            self.base += count
+
+    def _restart(self, offset: int) -> None:
+        """Go on behind a hole; waiting bytes before it can no longer be inspected as one piece."""
+        self.lost += max(self.end - self.fresh, 0)
+        self.data.clear()
+        self.base = self.fresh = offset
+        self.hits.clear()
+
+
+class FlowDetect:
+    """Detection's part of a flow: stream tails, what fired once, whether inspection has ended."""
+
+    __slots__ = ("app_seen", "ended", "events_seen", "once", "tails")
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self.tails: list[StreamTail] = [StreamTail(), StreamTail()]
+        self.app_seen: list[str] = ["", ""]
+        self.once: set[int] = set()
+        self.events_seen: list[int] = [0, 0]
+        self.ended: bool = False
+
+
+class RuleState:
+    """Progress of one rule in one transaction: which of its tests hold already."""
+
+    __slots__ = ("held", "values")
+
+    def __init__(self, variables: int) -> None:
+        """Start with no test passed and all variables 0."""
+        self.held: int = 0
+        self.values: list[int] = [0] * variables
+
+
+class TxSide:
+    """Inspection state of one direction of a transaction.
+
+    ``scanned`` gives for each buffer the sizes already scanned, None when its value was final;
+    ``pending`` the candidate rules; ``done`` those that matched or no longer can.
+    """
+
+    __slots__ = ("done", "pending", "scanned", "seen", "started")
+
+    def __init__(self) -> None:
+        """Start with nothing scanned."""
+        self.scanned: dict[int, tuple[int, ...] | None] = {}
+        self.pending: dict[int, RuleState] = {}
+        self.done: set[int] = set()
+        self.seen: tuple[int, ...] = ()
+        self.started: bool = False
+
+
+class TxDetect:
+    """Inspection state of a transaction; ``both`` holds rules that span both directions."""
+
+    __slots__ = ("both", "both_done", "sides")
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self.sides: list[TxSide] = [TxSide(), TxSide()]
+        self.both: dict[int, RuleState] = {}
+        self.both_done: set[int] = set()

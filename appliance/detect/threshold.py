@@ -1,0 +1,179 @@
+"""How often a match becomes an alert: threshold, detection_filter, rate_filter and suppress."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from appliance.detect.addresses import AddressMatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appliance.detect.context import Context
+    from appliance.detect.signature import Signature
+    from appliance.detect.thresholdfile import FileEntry
+    from appliance.rulelang.tree import Threshold
+
+SECOND = 1_000_000_000
+# Answers: no match at all, a match with an alert, a match whose action counts but is not reported.
+NOTHING, ALERT, SILENT = 0, 1, 2
+
+
+class Counter:
+    """State of one threshold for one tracked thing."""
+
+    __slots__ = ("action_until", "count", "next", "start")
+
+    def __init__(self, start: int) -> None:
+        """Begin a period."""
+        self.start = start
+        self.count = 0
+        self.next = 0
+        self.action_until = 0
+
+
+class CounterTable:
+    """Counters by key, at most ``limit``; the one touched longest ago goes first."""
+
+    __slots__ = ("_counters", "evicted", "limit")
+
+    def __init__(self, limit: int = 65_536) -> None:
+        """Hold at most ``limit`` counters."""
+        self._counters: OrderedDict[Any, Counter] = OrderedDict()
+        self.limit = limit
+        self.evicted = 0
+
+    def get(self, key: Any, now: int) -> Counter:
+        """Give the counter of ``key``, a new one when there is none."""
+        found = self._counters.get(key)
+        if found is not None:
+            self._counters.move_to_end(key)
+            return found
+        if len(self._counters) >= self.limit:
+            self._counters.popitem(last=False)
+            self.evicted += 1
+        made = self._counters[key] = Counter(now)
+        return made
+
+    def __len__(self) -> int:
+        """Number of counters."""
+        return len(self._counters)
+
+
+class Thresholds:
+    """Applies the thresholds of rules and of the threshold file."""
+
+    def __init__(self, entries: Sequence[FileEntry] = (), limit: int = 65_536) -> None:
+        """Take the entries of the threshold file."""
+        self.table = CounterTable(limit)
+        self._entries: dict[tuple[int, int], list[FileEntry]] = {}
+        for entry in entries:
+            self._entries.setdefault((entry.gid, entry.sid), []).append(entry)
+        self._matchers = {id(e): AddressMatcher(e.addresses) for e in entries if e.addresses is not None}
+
+    def apply(self, signature: Signature, ctx: Context) -> tuple[int, str]:
+        """Count one match: what becomes of it, and the action it has now."""
+        answer, action = ALERT, signature.action
+        for node in signature.thresholds:
+            if node.kind == "detection_filter" and not self._detection_filter(signature, node, ctx):
+                return NOTHING, action
+            if node.kind != "detection_filter":
+                answer = self._threshold(signature, node, ctx)
+        for entry in self._file_entries(signature):
+            if entry.kind == "suppress":
+                answer = SILENT if self._suppressed(entry, ctx) else answer
+            elif entry.kind == "rate_filter":
+                action = self._rate(signature, entry, ctx) or action
+            elif not signature.thresholds and answer == ALERT:
+                answer = self._threshold(signature, entry.threshold, ctx)
+        return answer, action
+
+    def _file_entries(self, signature: Signature) -> list[FileEntry]:
+        """Entries for this rule, for its generator and for all."""
+        if not self._entries:
+            return []
+        rule = signature.rule
+        found = self._entries.get
+        return [*found((rule.gid, rule.sid), ()), *found((rule.gid, 0), ()), *found((0, 0), ())]
+
+    def _counter(self, signature: Signature, kind: str, track: str, ctx: Context) -> Counter | None:
+        """Find the counter of what is tracked."""
+        packet, flow = ctx.packet, ctx.flow
+        where: Any = None
+        if track == "by_src":
+            where = packet.src
+        elif track == "by_dst":
+            where = packet.dst
+        elif track == "by_both":
+            where = (packet.src, packet.dst)
+        elif track == "by_flow":
+            if flow is None:
+                return None
+            where = flow.id
+        return self.table.get((signature.rule.gid, signature.rule.sid, kind, track, where), ctx.now)
+
+    def _detection_filter(self, signature: Signature, node: Threshold, ctx: Context) -> bool:
+        """Alert only above ``count`` matches within the period."""
+        counter = self._counter(signature, node.kind, node.track, ctx)
+        if counter is None:
+            return False
+        _advance(counter, node.seconds, ctx.now)
+        return counter.count > node.count
+
+    def _threshold(self, signature: Signature, node: Threshold, ctx: Context) -> int:
+        """Apply limit, threshold, both or backoff."""
+        counter = self._counter(signature, node.kind, node.track, ctx)
+        if counter is None:
+            return ALERT
+        if node.kind == "backoff":
+            return _backoff(counter, node)
+        _advance(counter, node.seconds, ctx.now)
+        if node.kind == "limit":
+            return ALERT if counter.count <= node.count else SILENT
+        if counter.count < node.count:
+            return NOTHING
+        if node.kind == "threshold":
+            counter.count = 0
+            return ALERT
+        return ALERT if counter.count == node.count else SILENT
+
+    def _suppressed(self, entry: FileEntry, ctx: Context) -> bool:
+        """Tell whether the packet's address is one for which nothing is to be reported."""
+        matcher = self._matchers.get(id(entry))
+        if matcher is None:
+            return True
+        source, target = matcher.has(ctx.packet.src), matcher.has(ctx.packet.dst)
+        return {"by_src": source, "by_dst": target}.get(entry.track, source or target)
+
+    def _rate(self, signature: Signature, entry: FileEntry, ctx: Context) -> str:
+        """Give the action that a rate above the limit brings for a while, "" for no change."""
+        counter = self._counter(signature, "rate_filter", entry.track, ctx)
+        if counter is None:
+            return ""
+        if counter.action_until > ctx.now:
+            return entry.action
+        _advance(counter, entry.threshold.seconds, ctx.now)
+        if counter.count <= entry.threshold.count:
+            return ""
+        counter.action_until = ctx.now + entry.timeout * SECOND
+        counter.count = 0
+        return entry.action
+
+
+def _advance(counter: Counter, seconds: int, now: int) -> None:
+    """Count one match, in a new period when the last one is over."""
+    if now - counter.start >= seconds * SECOND or now < counter.start:
+        counter.start = now
+        counter.count = 0
+    counter.count += 1
+
+
+def _backoff(counter: Counter, node: Threshold) -> int:
+    """Alert at ``count``, then each time the number of matches has grown ``multiplier`` times."""
+    counter.count += 1
+    due = counter.next or node.count
+    if counter.count < due:
+        return SILENT
+    counter.next = due * max(node.multiplier, 1)
+    return ALERT
