@@ -59,7 +59,8 @@ def load_settings(options: LoadOptions) -> tuple[Settings | None, list[ConfigErr
     errors = _bad_options(options)
     tree = _base_tree(options, errors)
     ours, theirs = _sort_sets(options.sets, errors)
-    document = _settings_document(options, ours, errors)
+    shared = [path.split(".") for path, _ in theirs if path in _SHARED_NAMES]
+    document = _settings_document(options, ours, shared, errors)
     if tree is None or errors:
         return None, errors
     for path, value in theirs:
@@ -128,7 +129,19 @@ def _sort_sets(sets: tuple[str, ...], errors: list[ConfigError]) -> tuple[list[A
 
 
 # Names that both have: they are read as Suricata's, whose values are the more general ("auto").
-_SHARED_NAMES = frozenset(("stream.inline", "stream.midstream", "defrag.timeout"))
+_SHARED_NAMES = frozenset(
+    (
+        "stream.inline",
+        "stream.midstream",
+        "stream.midstream-policy",
+        "stream.memcap-policy",
+        "stream.async-oneside",
+        "stream.drop-invalid",
+        "defrag.timeout",
+        "defrag.memcap-policy",
+        "flow.memcap-policy",
+    )
+)
 
 
 def is_ours(path: str) -> bool:
@@ -148,8 +161,13 @@ def is_ours(path: str) -> bool:
     return False
 
 
-def _settings_document(options: LoadOptions, ours: list[Any], errors: list[ConfigError]) -> Any:
-    """Read our settings file with the values of ``--set`` put into it, validated."""
+def _settings_document(
+    options: LoadOptions, ours: list[Any], shared: list[list[str]], errors: list[ConfigError]
+) -> Any:
+    """Read our settings file with the values of ``--set`` put into it, validated.
+
+    What the file says under a ``shared`` name is taken out: the command line has said otherwise.
+    """
     document = Document("command line", {}, {})
     if options.settings_file:
         read, problems = read_document(Path(options.cwd or ".") / options.settings_file)
@@ -161,6 +179,10 @@ def _settings_document(options: LoadOptions, ours: list[Any], errors: list[Confi
     if isinstance(document.data, dict):
         for steps, value in ours:
             _put(document.data, steps, resolve(value))
+        for group, name in shared:
+            below = document.data.get(group)
+            if isinstance(below, dict):
+                below.pop(name, None)
     checked, problems = validate(model_of(Settings), document)
     errors += problems
     return checked
