@@ -38,6 +38,7 @@ P_KNOWN = 1  # its sequence numbers are known
 P_FIN = 2  # it has sent a FIN; ``fin_seq`` says where
 P_RESET = 4  # it has sent the RST that closed the session
 P_EDGE = 8  # ``edge`` is known
+P_ACTIVE = 16  # it has sent something
 
 
 class TcpSegment:
@@ -45,15 +46,17 @@ class TcpSegment:
 
     ``start`` and ``stop`` say which part is here, ``first`` and ``last`` what the whole segment spanned
     (overlap rules compare whole segments). ``data`` is ``b""`` for a byte that does not belong to the
-    stream (urgent data out of band) and None for one that counts as missing.
+    stream (urgent data out of band) and None for one that counts as missing; ``skip`` is how many of
+    its bytes lie before ``start``.
     """
 
-    __slots__ = ("data", "first", "last", "start", "stop")
+    __slots__ = ("data", "first", "last", "skip", "start", "stop")
 
     def __init__(self, start: int, stop: int, data: bytes | None, first: int, last: int) -> None:
         """Keep ``data`` for the positions from ``start`` to ``stop``."""
         self.start: int = start
         self.stop: int = stop
+        self.skip: int = 0
         self.data: bytes | None = data
         self.first: int = first
         self.last: int = last
@@ -68,7 +71,7 @@ class TcpPeer:
 
     ``base_seq`` is the sequence number of the next byte to hand on and ``position`` the same number made
     64-bit, counted from the first byte; ``delivered`` is the stream offset of that byte. ``position`` and
-    ``delivered`` differ by urgent bytes that are not part of the stream.
+    ``delivered`` differ by urgent bytes that are not part of the stream; ``urgent`` counts those.
 
     ``segments`` holds what waits (:class:`TcpSegment`, sorted, disjoint), ``held`` its bytes; ``buffer``
     and ``kept`` the same for data handed on but not acknowledged (inline only). ``os_policy`` names
@@ -99,6 +102,7 @@ class TcpPeer:
         "fin_seq",
         "kept",
         "position",
+        "urgent",
     )
 
     def __init__(self) -> None:
@@ -126,6 +130,7 @@ class TcpPeer:
         self.fin_seq: int = 0
         self.kept: int = 0
         self.position: int = 0
+        self.urgent: int = 0
 
 
 class TcpSession:

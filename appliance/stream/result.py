@@ -1,0 +1,44 @@
+"""What the tracker says about one packet."""
+
+from __future__ import annotations
+
+from appliance.model.chunk import Chunk
+from appliance.model.verdict import Reason
+
+
+class StreamResult:
+    """Outcome for one packet.
+
+    ``chunks`` is data that is now in order, of either direction; ``events`` are names of
+    :data:`appliance.stream.events.EVENTS`. ``reason`` is not NONE when the packet should be dropped (inline
+    only). ``exception`` is an exception policy that applies ("drop-flow", ..., "" for none) and
+    ``exception_target`` on whose behalf ("stream.midstream", "stream.reassembly", "stream.memcap").
+    ``reused``: the packet opens a new connection on the ports of a closed one; nothing was done with it, the
+    flow has to end and the packet be handled with a new one. ``swap``: the flow runs the other way round:
+    exchange its ends and turn ``packet.direction``; directions here are already the right ones.
+    ``bypass``: both directions reached the inspection depth.
+    """
+
+    __slots__ = ("bypass", "chunks", "events", "exception", "exception_target", "reason", "reused", "swap")
+
+    def __init__(self) -> None:
+        """Say: nothing to report."""
+        self.chunks: list[Chunk] = []
+        self.events: list[str] = []
+        self.reason: Reason = Reason.NONE
+        self.exception: str = ""
+        self.exception_target: str = ""
+        self.reused: bool = False
+        self.swap: bool = False
+        self.bypass: bool = False
+
+    def note(self, event: str) -> None:
+        """Add an event, once."""
+        if event not in self.events:
+            self.events.append(event)
+
+    def apply(self, policy: str, target: str) -> None:
+        """Ask for an exception policy; "ignore" asks for nothing, the first one counts."""
+        if policy != "ignore" and not self.exception:
+            self.exception = policy
+            self.exception_target = target

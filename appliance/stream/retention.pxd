@@ -1,0 +1,24 @@
+cimport cython
+
+from appliance.model.tcp cimport TcpPeer, TcpSegment
+from appliance.stream.segments cimport find
+
+
+cdef class Retention:
+    cdef public Py_ssize_t max_segments
+    cdef public long long max_held, max_total, total
+
+    cpdef bint full(self, TcpPeer peer, long long size, Py_ssize_t count)
+
+    @cython.locals(buffer=list, size="long long", count=Py_ssize_t, spare=Py_ssize_t)
+    cpdef keep(self, TcpPeer peer, TcpSegment segment)
+
+    @cython.locals(size="long long")
+    cpdef _drop(self, TcpPeer peer, TcpSegment segment)
+
+    @cython.locals(buffer=list, oldest=TcpSegment, count=Py_ssize_t, index=Py_ssize_t)
+    cpdef acknowledged(self, TcpPeer peer, long long upto)
+
+    cpdef discard(self, TcpPeer peer)
+    cpdef forget(self, TcpPeer peer)
+    cpdef charge(self, TcpPeer peer)

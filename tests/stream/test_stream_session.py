@@ -1,0 +1,396 @@
+"""The life of a session: handshake, data, end."""
+
+from __future__ import annotations
+
+import pytest
+from streamplay import SHAKE, play
+
+from appliance.model.flow import F_MIDSTREAM, FlowState
+from appliance.model.tcp import TcpState
+from appliance.model.verdict import Reason
+
+S = TcpState
+
+
+def test_data_is_delivered_when_the_other_side_acknowledges_it():
+    scene = play(*SHAKE, "C PA 1 1 'GET /'")
+    assert scene.chunks == []
+    scene.line("S A 1 6")
+    assert [(c.direction, c.offset, c.data) for c in scene.chunks] == [(0, 0, b"GET /")]
+    assert scene.last.events == []
+
+
+def test_inline_data_is_delivered_at_once():
+    scene = play(*SHAKE, "C PA 1 1 'GET /'", inline=True)
+    assert scene.data(0) == b"GET /"
+    scene.line("S A 1 6")
+    assert scene.data(0) == b"GET /"
+    assert scene.session.client.buffer == []
+
+
+def test_an_acknowledgement_of_part_delivers_part():
+    scene = play(*SHAKE, "C PA 1 1 'abcdef'", "S A 1 3", "S A 1 7")
+    assert [c.data for c in scene.chunks] == [b"ab", b"cdef"]
+    assert [c.offset for c in scene.chunks] == [0, 2]
+
+
+def test_request_comes_before_response_when_the_response_acknowledges_it():
+    scene = play(*SHAKE, "C PA 1 1 'ask'", "S PA 1 4 'answer'", "C A 4 7")
+    assert [(c.direction, c.data) for c in scene.chunks] == [(0, b"ask"), (1, b"answer")]
+
+
+CLOSINGS = [
+    (("C FA 1 1",), S.CLOSE_WAIT, FlowState.ESTABLISHED),
+    (("C FA 1 1", "S A 1 2"), S.CLOSE_WAIT, FlowState.ESTABLISHED),
+    (("C FA 1 1", "S FA 1 2"), S.LAST_ACK, FlowState.CLOSED),
+    (("C FA 1 1", "S FA 1 2", "C A 2 2"), S.CLOSED, FlowState.CLOSED),
+    (("C FA 1 1", "S A 1 2", "S FA 1 2", "C A 2 2"), S.CLOSED, FlowState.CLOSED),
+    (("S FA 1 1",), S.FIN_WAIT1, FlowState.ESTABLISHED),
+    (("S FA 1 1", "C A 1 2"), S.FIN_WAIT2, FlowState.ESTABLISHED),
+    (("S FA 1 1", "C A 1 2", "C FA 1 2"), S.TIME_WAIT, FlowState.CLOSED),
+    (("S FA 1 1", "C A 1 2", "C FA 1 2", "S A 2 2"), S.CLOSED, FlowState.CLOSED),
+    (("S FA 1 1", "C FA 1 2"), S.TIME_WAIT, FlowState.CLOSED),
+    (("S FA 1 1", "C FA 1 1"), S.CLOSING, FlowState.ESTABLISHED),
+    (("S FA 1 1", "C FA 1 1", "S A 2 2", "C A 2 2"), S.TIME_WAIT, FlowState.CLOSED),
+    (("C R 1",), S.CLOSED, FlowState.CLOSED),
+    (("S RA 1 1",), S.CLOSED, FlowState.CLOSED),
+]
+
+
+@pytest.mark.parametrize(("lines", "state", "flow_state"), CLOSINGS)
+def test_closing(lines, state, flow_state):
+    scene = play(*SHAKE, *lines)
+    assert scene.state == state
+    assert scene.flow.state == flow_state
+    assert scene.events == []
+
+
+def test_fin_with_data_ends_the_direction():
+    scene = play(*SHAKE, "C FPA 1 1 'bye'", "S A 1 5")
+    assert [(c.data, c.eof) for c in scene.chunks] == [(b"bye", True)]
+
+
+def test_half_closed_session_still_carries_data():
+    scene = play(*SHAKE, "C FA 1 1", "S A 1 2", "S PA 1 2 'late'", "C A 2 5", "S FA 5 2", "C A 2 6")
+    assert scene.data(1) == b"late"
+    assert [(c.direction, c.eof) for c in scene.chunks] == [(0, True), (1, False), (1, True)]
+    assert scene.finish() == []
+    assert scene.state == S.CLOSED
+
+
+def test_data_behind_the_fin_is_not_data():
+    scene = play(*SHAKE, "C FPA 1 1 'bye'", "C PA 4 1 'more'", "S A 1 5")
+    assert scene.data(0) == b"bye"
+
+
+def test_finish_hands_out_what_was_never_acknowledged():
+    scene = play(*SHAKE, "C PA 1 1 'abc'", "C PA 6 1 'fgh'")
+    left = scene.finish()
+    assert [(c.direction, c.data, c.gap, c.eof) for c in left] == [
+        (0, b"abc", 0, False),
+        (0, b"", 2, False),
+        (0, b"fgh", 0, True),
+        (1, b"", 0, True),
+    ]
+    assert scene.finish() == []
+    assert scene.tracker.sessions == 0
+    assert scene.tracker.streams.memory.total == 0
+
+
+def test_rst_hands_out_what_it_acknowledges_and_its_text_is_no_data():
+    scene = play(*SHAKE, "S PA 1 1 'Please '", "S PA 8 1 'Let Me In'", "C RA 1 8 'Access Denied'")
+    assert scene.data(1) == b"Please "
+    assert scene.data(0) == b""
+    scene.finish()
+    assert scene.data(1) == b"Please Let Me In"
+
+
+def test_sequence_numbers_wrap():
+    scene = play(*SHAKE, isn=(0xFFFFFFFD, 0xFFFFFFFF))
+    scene.line("C PA 1 1 'abcdef'")
+    scene.line("C PA 7 1 'ghi'")
+    scene.line("S A 1 10")
+    scene.line("S FPA 1 10 'zz'")
+    scene.line("C FA 10 4")
+    scene.line("S A 4 11")
+    assert scene.data(0) == b"abcdefghi"
+    assert scene.data(1) == b"zz"
+    assert scene.events == []
+
+
+def test_window_scaling_applies_after_the_handshake():
+    shake = ("C S 0 ws=7 win=100", "S SA 0 1 ws=7 win=100", "C A 1 1 win=100")
+    big = "x" * 5000
+    scene = play(*shake, f"S PA 1 1 '{big}'", "C A 1 5001 win=100")
+    assert scene.events == []
+    assert len(scene.data(1)) == 5000
+    scene = play("C S 0 win=100", "S SA 0 1 ws=7 win=100", "C A 1 1 win=100", f"S PA 1 1 '{big}'")
+    assert scene.events == ["est_packet_out_of_window"]
+
+
+def test_zero_window_probe_and_keepalives_are_no_anomalies():
+    scene = play(
+        *SHAKE, "C PA 1 1 'ab'", "S A 1 3 win=0", "C A 3 1 'c'", "S A 1 3 win=0", "S A 1 4 win=900",
+        "C A 3 1", "S A 1 4", "C A 3 1 'c'", "S A 1 4",
+    )  # fmt: skip
+    assert scene.events == []
+    assert scene.data(0) == b"abc"
+
+
+INVALID = [
+    ("C PA 1 90000 'x'", ["pkt_invalid_ack", "est_invalid_ack"]),
+    ("C PA 70000 1 'x'", ["est_packet_out_of_window"]),
+    ("S SA 0 77", ["est_synack_resend_with_different_ack"]),
+    ("S SA 9 1", ["est_synack_resend_with_diff_seq"]),
+    ("C SA 0 1", ["est_synack_toserver"]),
+    ("C SF 0", ["fin_syn"]),
+    ("C FA 80000 1", ["fin_out_of_window"]),
+    ("S RA 1 90000", ["rst_invalid_ack"]),
+]
+
+
+@pytest.mark.parametrize(("line", "events"), INVALID)
+@pytest.mark.parametrize("inline", [False, True])
+def test_what_does_not_fit_is_reported_and_changes_nothing(line, events, inline):
+    scene = play(*SHAKE, line, inline=inline)
+    assert scene.last.events == events
+    assert scene.state == S.ESTABLISHED
+    assert (scene.last.reason is not Reason.NONE) == inline
+    scene.line("C PA 1 1 'ok'")
+    scene.line("S A 1 3")
+    assert scene.data(0) == b"ok"
+
+
+def test_settings_let_what_does_not_fit_pass():
+    scene = play(*SHAKE, "C PA 1 90000 'x'", inline=True, drop_invalid=False)
+    assert scene.last.reason is Reason.NONE
+    scene = play(*SHAKE, "C SA 0 1", inline=True, strict=False)
+    assert scene.last.reason is Reason.NONE
+
+
+LATE_SYNS = [
+    ("C S 0", "est_syn_resend"),
+    ("C S 7", "est_syn_resend_diff_seq"),
+    ("S S 0", "est_syn_toclient"),
+]
+
+
+@pytest.mark.parametrize(("line", "event"), LATE_SYNS)
+def test_syn_without_data_goes_on_so_that_a_restarted_end_is_noticed(line, event):
+    scene = play(*SHAKE, line, inline=True)
+    assert scene.last.events == [event]
+    assert scene.last.reason is Reason.NONE
+    scene = play(*SHAKE, line + " 'data'", inline=True)
+    assert scene.last.reason is Reason.STATE_INVALID
+
+
+def test_synack_again_is_fine_until_the_server_has_gone_on():
+    scene = play(*SHAKE, "S SA 0 1")
+    assert scene.events == []
+    scene = play(*SHAKE, "S PA 1 1 'hi'", "S SA 0 1")
+    assert scene.events == ["est_synack_resend"]
+
+
+def test_old_acknowledgement_is_reported():
+    scene = play(*SHAKE, "C PA 1 1 'abcdef'", "S A 1 7", "C A 3 1")
+    assert scene.last.events == ["est_pkt_before_last_ack"]
+
+
+def test_timestamps_must_not_go_back():
+    shake = ("C S 0 ts=100/0", "S SA 0 1 ts=500/100", "C A 1 1 ts=101/500")
+    scene = play(*shake, "C PA 1 1 'evil' ts=50/500", "C PA 1 1 'good' ts=102/500", "S A 1 5 ts=501/102")
+    assert scene.events == ["pkt_invalid_timestamp"]
+    assert scene.data(0) == b"good"
+    scene = play(*shake, "C PA 1 1 'good' ts=50/500 at=2500000", "S A 1 5 ts=501/102")
+    assert scene.events == []
+
+
+def test_linux_takes_a_timestamp_one_tick_too_old():
+    lines = ("C S 0 ts=100/0", "S SA 0 1 ts=500/100", "C A 1 1 ts=101/500", "C PA 1 1 'x' ts=100/500")
+    assert play(*lines, policy="linux").events == []
+    assert play(*lines, policy="bsd").events == ["pkt_invalid_timestamp"]
+
+
+def test_timestamp_that_was_not_offered_shows_a_forged_answer():
+    scene = play("C S 0", "S RA 0 1 ts=100/100", "S FA 0 1 ts=100/100", "S SA 9 1", "C A 1 10")
+    assert [r.events for r in scene.results[1:3]] == [["pkt_invalid_timestamp"]] * 2
+    assert scene.state == S.ESTABLISHED
+
+
+def test_window_update_beyond_both_streams_is_not_believed():
+    scene = play(*SHAKE, "S A 70 70 win=10")
+    assert scene.last.events == ["pkt_bad_window_update"]
+
+
+def test_retransmissions_are_named():
+    scene = play(*SHAKE, "C PA 1 1 'abc'", "C PA 1 1 'abc'", "S A 1 4", "C PA 1 1 'abc'")
+    assert scene.events == ["pkt_retransmission", "pkt_spurious_retransmission"]
+    assert scene.data(0) == b"abc"
+
+
+def test_data_that_fills_a_hole_is_no_retransmission():
+    scene = play(*SHAKE, "C PA 4 1 'def'", "C PA 1 1 'abc'", "S A 1 7")
+    assert scene.events == []
+    assert scene.data(0) == b"abcdef"
+
+
+RESETS = [
+    ("bsd", "C R 4", True),  # exactly next
+    ("bsd", "C R 1", True),  # exactly what the server has acknowledged
+    ("bsd", "C R 3", False),
+    ("bsd", "C R 90", False),
+    ("linux", "C R 90", True),
+    ("linux", "C R 90000", False),
+    ("hpux11", "C R 90000", True),
+    ("hpux11", "C R 2", False),
+]
+
+
+@pytest.mark.parametrize(("policy", "line", "closes"), RESETS)
+def test_rst_counts_where_the_receiver_takes_it(policy, line, closes):
+    scene = play(*SHAKE, "C PA 1 1 'abc'", line, policy=policy)
+    assert (scene.state == S.CLOSED) == closes
+
+
+def test_session_lives_on_when_the_sender_of_a_rst_goes_on():
+    scene = play(*SHAKE, "C RA 1 1", "C PA 1 1 'evil'", "S A 1 5")
+    assert scene.results[4].events == ["suspected_rst_inject"]
+    assert scene.events == ["suspected_rst_inject"]
+    assert scene.state == S.ESTABLISHED
+    assert scene.flow.state == FlowState.ESTABLISHED
+    assert scene.data(0) == b"evil"
+
+
+def test_data_after_the_end_is_not_let_through_unseen():
+    scene = play(*SHAKE, "C R 1", "S PA 1 1 'late'", inline=True)
+    assert scene.last.reason is Reason.STATE_INVALID
+    assert play(*SHAKE, "C R 1", "S PA 1 1 'late'").last.reason is Reason.NONE
+
+
+def test_new_syn_on_closed_ports_asks_for_a_new_flow():
+    closed = (*SHAKE, "C FA 1 1", "S FA 1 2", "C A 2 2")
+    assert play(*closed, "C S 90000").last.reused
+    assert play(*SHAKE, "C R 1", "C S 90000").last.reused
+    scene = play(*closed, "C S 0")
+    assert not scene.last.reused
+    assert scene.last.events == ["shutdown_syn_resend"]
+    assert play("C S 0", "S RA 0 1", "C S 0").last.reused
+
+
+def test_packets_without_session():
+    assert play("C R 5").events == ["rst_but_no_session"]
+    assert play("C FA 5 5").events == ["fin_but_no_session"]
+    assert play("C SF 5").events == ["fin_syn"]
+    assert play("C A 5 5 'x'").flow.tcp is None
+    assert play("C - 5 5 'x'").events == ["pkt_broken_ack"]
+
+
+@pytest.mark.parametrize("policy", ["drop-flow", "pass-flow", "bypass", "drop-packet", "reject"])
+def test_midstream_policy(policy):
+    scene = play("C PA 5 5 'x'", midstream_policy=policy)
+    assert (scene.last.exception, scene.last.exception_target) == (policy, "stream.midstream")
+    assert scene.flow.tcp is None
+    scene = play("C PA 5 5 'x'", midstream_policy=policy, midstream=True)
+    assert (scene.flow.tcp is not None) == (policy == "pass-flow")
+    assert play(*SHAKE, midstream_policy=policy).last.exception == ""
+
+
+def test_midstream_pick_up():
+    scene = play("C PA 500 700 'GET'", "S PA 700 503 'OK'", "C A 503 702", midstream=True)
+    assert scene.data(0) == b"GET"
+    assert scene.data(1) == b"OK"
+    assert scene.flow.flags & F_MIDSTREAM
+    assert scene.flow.state == FlowState.ESTABLISHED
+    assert scene.events == []
+
+
+def test_midstream_synack_turns_the_flow_round():
+    scene = play("C SA 0 1 ws=3", midstream=True)
+    assert scene.last.swap
+    assert scene.state == S.SYN_RECV
+    assert scene.session.server.isn == 1000
+    scene.isn = (5000, 1000)
+    scene.line("C PA 1 1 'GET'")
+    scene.line("S PA 1 4 'OK'")
+    assert scene.data(0) == b"GET"
+    assert scene.state == S.ESTABLISHED
+
+
+def test_one_sided_session_needs_no_acknowledgement():
+    lines = ("C S 0", "C A 1 1", "C PA 1 1 'abc'", "C PA 4 9 'def'", "C FA 7 50")
+    scene = play(*lines, async_oneside=True)
+    assert scene.data(0) == b"abcdef"
+    assert scene.events == []
+    assert scene.chunks[-1].eof
+    assert play(*lines).data(0) == b""
+    assert play("C S 0", "C A 5 1", async_oneside=True).events == ["3whs_async_wrong_seq"]
+
+
+def test_one_sided_session_gives_a_hole_up_at_last():
+    lines = [f"C PA {10 + n} 1 'x'" for n in range(20)]
+    scene = play("C S 0", "C A 1 1", *lines, async_oneside=True)
+    assert scene.chunks[0].gap == 9
+    assert scene.data(0) == b"x" * 20
+
+
+def test_a_session_that_shows_its_other_side_is_not_one_sided():
+    scene = play("C S 0", "C A 1 1", "S PA 1 1 'hi'", "C PA 1 3 'ho'", async_oneside=True)
+    assert scene.data(1) == b"hi"
+    assert scene.data(0) == b""
+    scene.line("S A 3 3")
+    assert scene.data(0) == b"ho"
+
+
+def test_ack_number_without_flag():
+    assert play("C S 0 9").events == ["pkt_broken_ack"]
+
+
+def test_memcap_policy_answers_when_there_are_too_many_sessions():
+    scene = play("C S 0", max_sessions=0, memcap_policy="drop-flow")
+    assert (scene.last.exception, scene.last.exception_target) == ("drop-flow", "stream.memcap")
+    assert scene.flow.tcp is None
+
+
+def test_depth_ends_delivery_and_is_reported_once():
+    scene = play(*SHAKE, "C PA 1 1 'abcdef'", "C PA 7 1 'ghi'", "S A 1 10", "C FA 10 1", "S A 1 11", depth=4)
+    assert scene.data(0) == b"abcd"
+    assert scene.events == ["reassembly_depth_reached"]
+    assert scene.session.client.depth_reached
+    assert scene.chunks[-1].eof
+
+
+def test_both_depths_reached_allow_bypass():
+    lines = (*SHAKE, "C PA 1 1 'abcdef'", "S PA 1 7 'abcdef'", "C A 7 7")
+    assert play(*lines, depth=4, bypass_after_depth=True).last.bypass
+    assert not play(*lines, depth=4).last.bypass
+
+
+def test_swap_exchanges_the_ends():
+    scene = play("C PA 500 700 'banner'", midstream=True)
+    scene.tracker.swap(scene.flow)
+    assert scene.session.server.next_seq == 1506
+
+
+def test_adopted_sessions_are_counted():
+    scene = play(*SHAKE, "C PA 1 1 'abc'")
+    held = scene.tracker.streams.memory.total
+    other = play()
+    other.flow.tcp = scene.session
+    other.tracker.adopt(other.flow)
+    assert other.tracker.sessions == 1
+    assert other.tracker.streams.memory.total == held
+    other.line("S A 1 4")
+    assert other.data(0) == b"abc"
+    assert other.tracker.streams.memory.total == 0
+
+
+def test_a_datapath_that_hides_bare_acks_is_not_misjudged():
+    hidden = {"inline": True, "bare_acks": False}
+    scene = play("C S 0", "S SA 0 1", "S PA 1 1 'banner'", **hidden)
+    assert scene.data(1) == b"banner"
+    big = "x" * 4000
+    for n in range(10):
+        scene.line(f"S PA {7 + n * 4000} 1 '{big}'")
+    assert set(scene.reasons) == {Reason.NONE}
+    assert scene.events == []
+    assert len(scene.data(1)) == 40006
