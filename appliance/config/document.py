@@ -111,9 +111,16 @@ class _Builder:
     def scalar(self, event: Any) -> None:
         plain = event.implicit[0] and not event.style
         value = resolve(event.value) if plain else event.value
+        if (value is None or isinstance(value, bool)) and self.at_key():
+            value = event.value  # a key called null, yes or true is that word
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
         self.add(value, 1, event.start_mark)
+
+    def at_key(self) -> bool:
+        """Tell whether the next value is a key of a mapping."""
+        frame = self.stack[-1] if self.stack else None
+        return frame is not None and isinstance(frame.value, dict) and frame.key is _NO_KEY
 
     def alias(self, event: Any) -> None:
         if event.anchor not in self.anchors:
@@ -132,7 +139,7 @@ class _Builder:
     def open(self, event: Any, value: Any, places: Any) -> None:
         if len(self.stack) >= MAX_DEPTH:
             raise _RefusedError(event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
-        if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is _NO_KEY:
+        if self.at_key():
             raise _RefusedError(event.start_mark, "a key must be plain text or a number")
         self.count(1, event.start_mark)
         frame = _Frame(value, places, event.anchor)

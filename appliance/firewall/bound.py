@@ -40,7 +40,6 @@ class Stateful:
 class ScanAction:
     """What happens when a scan is seen: a notice always, ``deny`` drops, ``block`` (ns) lasts."""
 
-    enabled: bool = True
     deny: bool = False
     block: int = 0
     threshold: int = 0  # distinct ports or hosts; 0 where a single packet tells

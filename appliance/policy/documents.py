@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from datetime import UTC
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from typing_extensions import Self
 
 from appliance.config.addresses import parse_mac
 from appliance.config.validate import Strict
@@ -96,9 +97,7 @@ class FirewallModel(Strict):
     @model_validator(mode="after")
     def _unique(self) -> Self:
         names = [rule.name for section in SECTIONS for rule in getattr(self, section) if rule.name]
-        twice = (
-            sorted({name for name in names if names.count(name) > 1}) if len(names) > len(set(names)) else []
-        )
+        twice = sorted(name for name, uses in Counter(names).items() if uses > 1)
         if twice:
             message = f"rule names are used twice: {', '.join(twice)}"
             raise ValueError(message)
@@ -222,6 +221,11 @@ class BindingModel(Strict):
     @classmethod
     def _plain_mac(cls, value: str | None) -> str | None:
         return parse_mac(value).hex() if value is not None else None
+
+    @field_validator("uuid")
+    @classmethod
+    def _plain_uuid(cls, value: str | None) -> str | None:
+        return str(uuid.UUID(value)) if value is not None else None
 
     @model_validator(mode="after")
     def _selects(self) -> Self:

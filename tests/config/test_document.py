@@ -133,3 +133,9 @@ def test_missing_file(tmp_path: Path):
     document, errors = read_document(tmp_path / "none.yaml")
     assert document is None
     assert "cannot be read" in errors[0].message
+
+
+def test_keys_are_words():
+    document, errors = parse_document(b"null: 1\ntrue: 2\n7: 3\n", "f")
+    assert not errors
+    assert document.data == {"null": 1, "true": 2, 7: 3}

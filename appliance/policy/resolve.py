@@ -1,0 +1,168 @@
+"""From the conditions of a rule document to the plain rule that tables are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from appliance.firewall.rule import (
+    BOTH,
+    IN,
+    OUT,
+    Action,
+    Endpoint,
+    FlagTest,
+    Macs,
+    Ports,
+    Rule,
+    Values,
+)
+from appliance.firewall.schedule import WEEK_MINUTES, Schedule
+from appliance.inventory.inventory import Inventory
+from appliance.model.identity import Prefix, Vm, VmInterface
+from appliance.policy.conditions import Condition, Reference
+from appliance.policy.documents import RuleModel, ScheduleUse
+from appliance.policy.policyset import PolicySet
+from appliance.policy.times import make_schedule
+
+_DIRECTIONS = {"in": IN, "out": OUT, "both": BOTH}
+_ACTIONS = {action.name.lower(): action for action in Action}
+
+
+def flatten(items: Iterable[Any], kind: str, known: Mapping[str, tuple[Any, ...]]) -> list[Any]:
+    """Replace references to lists (or groups) by what these hold, each once."""
+    flat: list[Any] = []
+    seen: set[str] = set()
+    waiting = list(items)
+    while waiting:
+        item = waiting.pop()
+        if not (isinstance(item, Reference) and item.kind == kind):
+            flat.append(item)
+        elif item.name not in seen:
+            seen.add(item.name)
+            waiting.extend(known.get(item.name, ()))
+    return flat
+
+
+class Resolver:
+    """Looks names up in a policy set and an inventory; answers are kept, since rules repeat them."""
+
+    def __init__(self, whole: PolicySet, inventory: Inventory) -> None:
+        """Index the inventory by what references name."""
+        self.whole = whole
+        self._members: dict[tuple[str, str], list[VmInterface]] = {}
+        for one in inventory.interfaces:
+            for key in _keys(one):
+                self._members.setdefault(key, []).append(one)
+        self._schedules: dict[tuple[str, bool], Schedule] = {}
+        self._endpoints: dict[tuple[Condition, str], Endpoint] = {}
+
+    def rule(self, entry: tuple[str, str, str, RuleModel], vm: Vm | None) -> Rule:
+        """Make the rule that ``entry`` (policy, section, name, document) says, for the VM ``self``."""
+        policy, section, name, model = entry
+        return Rule(
+            name,
+            policy,
+            section,
+            _ACTIONS[model.action],
+            _DIRECTIONS[model.direction],
+            _frames(model.frame),
+            _values(model.protocol),
+            self._endpoint(model.source, vm),
+            self._endpoint(model.destination, vm),
+            self._ports(model.source_port),
+            self._ports(model.destination_port),
+            self._macs(model.source_mac),
+            self._macs(model.destination_mac),
+            FlagTest(*model.tcp_flags) if model.tcp_flags is not None else None,
+            model.icmp.items if model.icmp is not None else None,
+            model.icmp.negated if model.icmp is not None else False,
+            self._schedule(model.schedule),
+            model.log,
+        )
+
+    def addresses(self, items: Iterable[Any]) -> tuple[Prefix, ...]:
+        """Give the address ranges among ``items`` and the lists they name."""
+        return tuple(i for i in flatten(items, "list", self.whole.addresses) if isinstance(i, Prefix))
+
+    def _endpoint(self, condition: Condition | None, vm: Vm | None) -> Endpoint | None:
+        if condition is None:
+            return None
+        key = (condition, vm.uuid if vm is not None and uses_self(condition, self.whole) else "")
+        found = self._endpoints.get(key)
+        if found is None:
+            found = self._endpoints[key] = self._new_endpoint(condition, vm)
+        return found
+
+    def _new_endpoint(self, condition: Condition, vm: Vm | None) -> Endpoint:
+        items = flatten(condition.items, "group", self.whole.groups)
+        interfaces: dict[int, VmInterface] = {}
+        for item in items:
+            if isinstance(item, Reference):
+                interfaces.update({one.index: one for one in self._interfaces(item, vm)})
+        single = {a for one in interfaces.values() for a in one.addresses if a.base == a.last}
+        ranges = (*self.addresses(items), *sorted(single, key=lambda a: (a.version, a.base)))
+        return Endpoint(ranges, frozenset(interfaces), condition.negated)
+
+    def _interfaces(self, item: Reference, vm: Vm | None) -> list[VmInterface]:
+        if item.kind == "self":
+            return self._members.get(("vm", vm.uuid), []) if vm is not None else []
+        return self._members.get((item.kind, item.name), [])
+
+    def _ports(self, condition: Condition | None) -> Ports | None:
+        if condition is None:
+            return None
+        return Ports(tuple(flatten(condition.items, "list", self.whole.ports)), condition.negated)
+
+    def _macs(self, condition: Condition | None) -> Macs | None:
+        if condition is None:
+            return None
+        return Macs(frozenset(flatten(condition.items, "list", self.whole.macs)), condition.negated)
+
+    def _schedule(self, use: ScheduleUse | None) -> Schedule | None:
+        if use is None:
+            return None
+        key = (use.name or use.excluded, not use.name)
+        found = self._schedules.get(key)
+        if found is None:
+            model = self.whole.schedules[key[0]]
+            found = make_schedule(key[0], model.days, model.hours, model.timezone)
+            if key[1]:
+                found = Schedule(f"not {key[0]}", _outside(found.windows), model.timezone)
+            self._schedules[key] = found
+        return found
+
+
+def _keys(one: VmInterface) -> list[tuple[str, str]]:
+    keys = [("vm", one.vm.uuid), ("vm", one.vm.name), ("network", one.network)]
+    return list(dict.fromkeys([*keys, *(("tag", tag) for tag in one.tags | one.vm.tags)]))
+
+
+def _values(condition: Condition | None) -> Values | None:
+    return None if condition is None else Values(frozenset(condition.items), condition.negated)
+
+
+def _frames(condition: Condition | None) -> Values | None:
+    if condition is None:
+        return None
+    return Values(frozenset().union(*condition.items), condition.negated)
+
+
+def _outside(windows: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Give the minutes of the week that are in no window."""
+    free: list[tuple[int, int]] = []
+    at = 0
+    for first, end in sorted(windows):
+        if first > at:
+            free.append((at, first))
+        at = max(at, end)
+    return (*free, (at, WEEK_MINUTES)) if at < WEEK_MINUTES else tuple(free)
+
+
+def uses_self(condition: Condition | None, whole: PolicySet) -> bool:
+    """Tell whether a condition means something else for each VM."""
+    if condition is None:
+        return False
+    return any(
+        isinstance(i, Reference) and i.kind == "self" for i in flatten(condition.items, "group", whole.groups)
+    )
