@@ -246,7 +246,7 @@ _ROWS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
         (
             ("!header_too_small", "header cut off"),
             ("!unsupported_version", "version does not fit the GRE protocol"),
-            ("!too_many_vlan_layers", "more than three VLAN tags"),
+            ("!too_many_vlan_layers", "what vlan.too_many_layers says inside ERSPAN too", RESERVED),
         ),
     ),
     (
