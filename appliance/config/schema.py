@@ -20,12 +20,11 @@ from appliance.config.settings import (
     FlowSettings,
     Settings,
     StreamSettings,
-    Timeouts,
 )
 from appliance.config.validate import Strict
 from appliance.config.values import parse_duration, parse_size
 
-_DURATIONS = frozenset(("timeout", "protect", "new", "established", "closed", "bypassed"))
+_DURATIONS = frozenset(("timeout", "protect", "notice_interval", "new", "established", "closed", "bypassed"))
 _SIZES = frozenset(("max_bytes", "max_held", "max_total", "depth", "window", "file_limit", "probe_limit"))
 _FLOW_POLICY = Literal["ignore", "drop-flow", "pass-flow", "bypass", "drop-packet", "pass-packet", "reject"]
 _PACKET_POLICY = Literal["ignore", "drop-packet", "pass-packet", "reject"]
@@ -45,15 +44,6 @@ _CHOICES: dict[tuple[type, str], Any] = {
 # Pairs that people write as a mapping.
 _PAIRS = frozenset(("address_vars", "port_vars", "host_os", "host_timeouts"))
 _NOT_WRITTEN = frozenset(("unused",))
-_SECTIONS = (
-    AppSettings,
-    DecodeSettings,
-    DefragSettings,
-    DetectSettings,
-    EveOutput,
-    FlowSettings,
-    StreamSettings,
-)
 
 
 def _size(value: Any) -> Any:
@@ -101,7 +91,7 @@ def _annotation(owner: type, name: str, hint: Any) -> Any:
         return tuple[_Port, ...]
     if hint is int:
         return _Duration if name in _DURATIONS else _Size if name in _SIZES else _Number
-    if hint is Timeouts or hint in _SECTIONS:
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return model_of(hint)
     if hint == tuple[EveOutput, ...]:
         return tuple[model_of(EveOutput), ...]  # type: ignore[misc]

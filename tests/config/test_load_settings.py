@@ -3,14 +3,23 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.load import LoadOptions, is_ours, load_settings
-from appliance.config.settings import SECOND, DecodeSettings, DefragSettings, FlowSettings, StreamSettings
+from appliance.config.settings import (
+    SECOND,
+    DecodeSettings,
+    DefragSettings,
+    EveOutput,
+    FlowSettings,
+    Settings,
+    StreamSettings,
+)
 from appliance.config.values import parse_duration, parse_size, plain
 
 
@@ -421,6 +430,27 @@ def test_plain_values():
     assert [plain(t) for t in ("yes", "off", "1", "0", "4kb", "1.2", "any", "5 m", None)] == [
         True, False, 1, 0, 4096, "1.2", "any", "5 m", None,
     ]  # fmt: skip
+
+
+def test_the_manual_has_every_field_and_its_example_loads(tmp_path):
+    manual = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    example = manual.split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "s.yaml").write_text(example)
+    assert good(settings_file=str(tmp_path / "s.yaml")).flow.tcp.new == 60 * SECOND
+    settings = Settings()
+    for section in (
+        settings,
+        settings.decode,
+        settings.defrag,
+        settings.flow,
+        settings.stream,
+        settings.detect,
+        settings.app,
+        settings.firewall,
+        EveOutput(),
+    ):
+        for item in fields(section):
+            assert item.name == "unused" or f"`{item.name.replace('_', '-')}`" in manual, item.name
 
 
 @pytest.mark.shared
