@@ -23,7 +23,8 @@ class Refused(Exception):  # noqa: N818 - a refusal, not a fault
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Suggest the nearest of ``known`` as a hint, or "" when nothing is near."""
-    near = get_close_matches(word[:64].lower(), known, n=2, cutoff=0.7)
+    names = {name.lower(): name for name in known}
+    near = [names[name] for name in get_close_matches(word[:64].lower(), names, n=2, cutoff=0.65)]
     return f"did you mean {' or '.join(near)}?" if near else ""
 
 

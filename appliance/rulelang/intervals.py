@@ -150,7 +150,7 @@ class SetGrammar:
         if name not in self.variables:
             raise Refused(
                 f"{self.what} variable ${name[:64]} is not defined",
-                did_you_mean(name.upper(), self.variables)
+                did_you_mean(name, self.variables)
                 or f"define it among the {self.what} variables of the settings",
             )
         if name in path:
