@@ -176,7 +176,7 @@ def read_place(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``depth``, ``offset``, ``distance``, ``within``."""
     content = _last(draft, keyword.name)
     _once(draft, content, keyword.name)
-    low = -65_535 if keyword.name == "distance" else 0
+    low = -(1 << 20) if keyword.name == "distance" else 0
     number: Number = number_or_name(draft, bare(value), low, 1 << 20, keyword.name)
     setattr(content, keyword.name, number)
 

@@ -12,6 +12,7 @@ from appliance.rulelang.tree import AddressSet, PortSet
 ACTIONS = ("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth", "pass", "config")
 DIRECTIONS = ("->", "<>", "=>")
 FIREWALL_ACTIONS = ("accept",)
+SCOPED_ACTIONS = (*FIREWALL_ACTIONS, *ACTIONS)  # "accept:flow", "drop:packet"
 _FORM = "write: alert tcp $HOME_NET any -> $EXTERNAL_NET 80 (…)"
 MAX_HEADERS = 100_000  # headers kept; beyond that each is read anew
 
@@ -94,7 +95,7 @@ def _parse(text: str, context: RuleContext) -> Header:
 
 def _bad_action(word: str, at: int) -> Refused:
     """Say what is wrong with an action."""
-    if word.lower() in FIREWALL_ACTIONS:
+    if word.lower() in FIREWALL_ACTIONS or (":" in word and word.lower().partition(":")[0] in SCOPED_ACTIONS):
         return Refused(
             f"action {shown(word)} belongs to firewall rules",
             "use pass here and allow in the firewall policy",

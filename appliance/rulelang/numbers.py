@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from appliance.rulelang.draft import Draft
 from appliance.rulelang.errors import Refused, did_you_mean, shown
+from appliance.rulelang.intervals import merge
 from appliance.rulelang.keyword import Keyword
 from appliance.rulelang.tree import IntMatch, IntSet
 from appliance.rulelang.values import UNITS, items, try_integer
@@ -122,7 +123,11 @@ def read_set(draft: Draft, keyword: Keyword, value: str) -> None:
         if low[0] != "=" or high[0] != "=" or low[1] > high[1]:
             raise Refused(f"{shown(piece)} is neither a number nor a range", "write 1,5-7")
         ranges.append((low[1], high[1]))
-    draft.add(IntSet(keyword.name, tuple(sorted(ranges)), negated, position=draft.position))
+    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+        operator = "!=" if negated else "="
+        draft.add(IntMatch(keyword.name, operator, ranges[0][0], position=draft.position))
+        return
+    draft.add(IntSet(keyword.name, merge(ranges), negated, position=draft.position))
 
 
 def read_led(draft: Draft, keyword: Keyword, value: str) -> None:

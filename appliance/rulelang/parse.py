@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from appliance.rulelang.context import ParseResult, RuleContext, Skipped
 from appliance.rulelang.describe import UNKNOWN_CLASS
@@ -205,6 +206,12 @@ def _read(draft: Draft, option: RawOption) -> None:
         draft.keywords[keyword.name] = at
 
 
+@lru_cache(maxsize=1024)  # an unknown keyword tends to stand in many rules
+def _hint(name: str) -> str:
+    """Suggest a keyword."""
+    return did_you_mean(name, KEYWORDS) or "docs/rules.md lists all keywords"
+
+
 def _unknown(name: str) -> Refused:
     """Say that a keyword is unknown, and what may have been meant."""
     if name.lower() in KEYWORDS:
@@ -214,8 +221,7 @@ def _unknown(name: str) -> Refused:
             f"{shown(name)} is not a keyword",
             "is there a ';' inside quotes before it? write it as \\; or |3B|",
         )
-    hint = did_you_mean(name, KEYWORDS)
-    return Refused(f"unknown keyword {shown(name)}", hint or "docs/rules.md lists all keywords")
+    return Refused(f"unknown keyword {shown(name)}", _hint(name))
 
 
 def _finish(draft: Draft) -> Rule:

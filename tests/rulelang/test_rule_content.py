@@ -117,8 +117,8 @@ def test_variables_reach_modifiers_and_later_options(options) -> None:
         ('http.server; file.data; content:"a";', ["@file.data", "a"]),
         ('file_data; content:"a"; tls_sni; content:"b";', None),
         ('filename:"a"; content:"b";', ["@file.name", "a", "@", "b"]),
-        ('http.uri; content:"a"; fileext:"exe"; content:"b";', ["@http.uri", "a", "@file.name", ".exe", "@http.uri", "b"]),
-        ('content:"a"; http_uri; flow:to_server; content:"b"; http_uri;', ["@http.uri", "a", "FlowOption", "b"]),
+        ('http.uri; content:"a"; fileext:"exe"; content:"b";', ["@http.uri", "a", "@file.name", ".exe", "@http.uri", "b"]),  # noqa: E501
+        ('content:"a"; http_uri; flow:to_server; content:"b"; http_uri;', ["@http.uri", "a", "FlowOption", "b"]),  # noqa: E501
         ('base64_decode:bytes 4,relative; base64_data; content:"a";', ["Base64Decode", "@base64_data", "a"]),
     ],
 )  # fmt: skip
@@ -132,7 +132,7 @@ def test_buffers(read, body, expected) -> None:
 
 def test_old_names_become_present_day_names(options) -> None:
     table = {"file_data": "file.data", "dns_query": "dns.query", "tls_sni": "tls.sni", "ja3_hash": "ja3.hash",
-             "dce_stub_data": "dcerpc.stub_data", "ssh_proto": "ssh.proto", "http_referer": "http.referer"}  # fmt: skip
+             "dce_stub_data": "dcerpc.stub_data", "ssh_proto": "ssh.proto", "http_referer": "http.referer"}  # fmt: skip  # noqa: E501
     for old, new in table.items():
         assert options(f'{old}; content:"a";')[0].name == new
 

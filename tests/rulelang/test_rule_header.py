@@ -48,6 +48,7 @@ def test_lists_may_hold_blanks(read) -> None:
     [
         ("alrt tcp any any -> any any", 1, "unknown action 'alrt'", "alert"),
         ("accept tcp any any -> any any", 1, "firewall", "pass"),
+        ("accept:flow tcp any any -> any any", 1, "firewall", "pass"),
         ("alert tpc any any -> any any", 7, "unknown protocol 'tpc'", "tcp"),
         ("alert tcp any any any any", 1, "6 parts", "write:"),
         ("alert tcp any any <- any any", 19, "'<-' is not a direction", "->"),
