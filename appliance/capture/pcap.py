@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import RawIOBase
 from pathlib import Path
 
 from appliance.capture.base import CaptureError, CaptureProblem, Frame
@@ -62,6 +63,8 @@ class PcapSource:
         self.path = ""
         self.problems: list[CaptureProblem] = []
         self.verdicts = 0
+        self._before = 0
+        self._reading: RawIOBase | None = None
         self._filter = FilterSet(bpf) if bpf.strip() else None
 
     def __iter__(self) -> Iterator[Frame]:
@@ -82,6 +85,7 @@ class PcapSource:
 
     def _records(self, path: str) -> Iterator[tuple[bytes, int, int, int, str | None]]:
         with open_file(path) as file:
+            self._reading = file if file.seekable() else None
             stream = sniff(file)
             reader = reader_for(stream)
             if reader is None:
@@ -90,6 +94,13 @@ class PcapSource:
             yield from reader
             if reader.problem:
                 self._note(path, stream, reader.problem)
+            self._before = self.position
+            self._reading = None
+
+    @property
+    def position(self) -> int:
+        """Bytes of the files read so far, as they are on disk; standard input does not count."""
+        return self._before + (self._reading.tell() if self._reading is not None else 0)
 
     def _note(self, path: str, stream: ByteStream, what: str) -> None:
         if len(self.problems) < _MAX_PROBLEMS:

@@ -14,7 +14,7 @@ _FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "gre": 47, "esp": 50, "igmp": 2}
 _UNKNOWN_MAC = (b"\x02\x00\x00\x00\x00\x01", b"\x02\x00\x00\x00\x00\x02")
 _KEYS = ("flags", "payload", "type", "code", "ttl", "vlan", "from-mac", "to-mac", "established")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.I)
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 GRAMMAR = (
     "PROTOCOL SOURCE[:PORT] -> DESTINATION[:PORT] [flags SAFRPU] [payload TEXT] [type N] [code N] [ttl N] "
     "[vlan N] [from-mac MAC] [to-mac MAC] [established]; an end is an address, [IPv6] or vm:NAME[/INTERFACE]"
@@ -77,7 +77,10 @@ def parse_description(text: str, inventory: Inventory) -> Description:
         source,
         destination,
         flags=_flags(extras.get("flags", "S" if "established" not in extras else "PA")),
-        payload=extras.get("payload", "").encode("utf-8").decode("unicode_escape").encode("latin-1", "replace"),
+        payload=extras.get("payload", "")
+        .encode("utf-8")
+        .decode("unicode_escape")
+        .encode("latin-1", "replace"),
         icmp_type=_number(extras, "type", 128 if words[0].lower() == "icmpv6" else 8, 255),
         icmp_code=_number(extras, "code", 0, 255),
         ttl=_number(extras, "ttl", 64, 255),

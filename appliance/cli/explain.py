@@ -34,8 +34,12 @@ def add_parser(commands: Any) -> None:
         description="Send one described packet through the engine and show each stage's decision.",
         epilog=f"PACKET: {GRAMMAR}. Exit status: 0 let through, 2 error, 3 blocked.",
     )
-    parser.add_argument("packet", metavar="PACKET", help="for instance 'tcp 10.0.0.5:40000 -> vm:web-1:443 flags S'")
-    parser.add_argument("--at", metavar="SECONDS", type=int, default=0, help="time of the packet, since the epoch")
+    parser.add_argument(
+        "packet", metavar="PACKET", help="for instance 'tcp 10.0.0.5:40000 -> vm:web-1:443 flags S'"
+    )
+    parser.add_argument(
+        "--at", metavar="SECONDS", type=int, default=0, help="time of the packet, since the epoch"
+    )
     add_policy(parser)
     add_settings(parser)
     parser.set_defaults(run=run)
@@ -74,8 +78,8 @@ def _send(engine: Engine, described: Description, now: int, trace: Trace) -> Res
 
 def _show(packet: str, result: Result, trace: Trace) -> None:
     table = Table("stage", "decision", "why", title=packet, title_justify="left", header_style="bold")
-    for stage, decision, why in trace.lines:
-        table.add_row(stage, decision, why)
+    for line in trace.lines:
+        table.add_row(*line)
     console = Console()
     console.print(table)
     decision = result.decision

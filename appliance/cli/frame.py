@@ -13,7 +13,7 @@ _SEQ = 1000
 def _checksum(data: bytes) -> int:
     """Internet checksum (RFC 1071)."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f">{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -58,7 +58,9 @@ def _transport(what: Description, seq: int, ack: int) -> bytes:
 def _network(what: Description, body: bytes) -> tuple[int, bytes]:
     source, destination = what.source.address, what.destination.address
     if len(source) == 16:
-        return 0x86DD, struct.pack(">IHBB", 6 << 28, len(body), what.protocol, what.ttl) + source + destination + body
+        return 0x86DD, struct.pack(
+            ">IHBB", 6 << 28, len(body), what.protocol, what.ttl
+        ) + source + destination + body
     head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, what.ttl, what.protocol, 0)
     head += source + destination
     return 0x0800, head[:10] + struct.pack(">H", _checksum(head)) + head[12:] + body
@@ -81,4 +83,3 @@ def handshake(what: Description) -> list[bytes]:
         build_frame(answer, 2 * _SEQ - 1, _SEQ),
         build_frame(finish, _SEQ, 2 * _SEQ),
     ]
-

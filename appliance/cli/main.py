@@ -25,7 +25,8 @@ def _version() -> str:
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
-        prog="eastwall", description="Firewall and intrusion prevention for virtual machines, from outside them."
+        prog="eastwall",
+        description="Firewall and intrusion prevention for virtual machines, from outside them.",
     )
     parser.add_argument("--version", action="version", version=f"eastwall {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

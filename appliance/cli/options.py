@@ -27,7 +27,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     """Options that change settings."""
     group = parser.add_argument_group("settings")
     group.add_argument("--settings", metavar="FILE", default="", help="settings file")
-    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="one setting")
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], dest="sets", help="one setting"
+    )
     group.add_argument(
         "--suricata-config", metavar="FILE", default="", help="take over what a Suricata configuration says"
     )

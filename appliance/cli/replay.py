@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from appliance.capture.base import Frame
 from appliance.capture.pcap import PcapSource
 from appliance.cli.options import add_policy, add_settings, inputs_of
-from appliance.cli.report import print_errors
+from appliance.cli.report import print_costs, print_errors
 from appliance.cli.status import ALERTED, BLOCKED, CLEAN, ERROR
-from appliance.daemon.assemble import Documents, make_engine, read_documents
+from appliance.daemon.assemble import make_engine, read_documents
+from appliance.daemon.outputs import eve_writers
 from appliance.engine.engine import Engine
-from appliance.sinks.eve import EveSink, open_outputs
+from appliance.model.event import Event
+from appliance.model.verdict import Verdict
+from appliance.sinks.eve import EveWriter
 from appliance.sinks.summary import Summary
 
 _REFRESH_FRAMES = 2048
+_TOP_RULES = 20
 _DESCRIPTION = """\
 Run captures through the engine that protects VMs, with your policies, inventory and rules, and report
 what it would have let through, blocked and alerted on. Without a policy everything is allowed and inspected."""
@@ -42,12 +46,18 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("captures", nargs="+", metavar="CAPTURE", help="pcap or pcapng file, folder, or - for stdin")
+    parser.add_argument(
+        "captures", nargs="+", metavar="CAPTURE", help="pcap or pcapng file, folder, or - for stdin"
+    )
     parser.add_argument("--eve", metavar="FILE", default="", help="write events as EVE JSON lines")
-    parser.add_argument("--bpf", metavar="FILTER", default="", help="only packets that pass this capture filter")
+    parser.add_argument(
+        "--bpf", metavar="FILTER", default="", help="only packets that pass this capture filter"
+    )
     parser.add_argument("--json", action="store_true", help="summary as JSON on standard output")
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress, no summary")
-    parser.add_argument("--exit-code", action="store_true", help="exit status tells findings, also without a policy")
+    parser.add_argument(
+        "--exit-code", action="store_true", help="exit status tells findings, also without a policy"
+    )
     parser.add_argument("--profile-rules", action="store_true", help="show the rules that cost most")
     add_policy(parser)
     add_settings(parser)
@@ -57,40 +67,44 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay the captures."""
     documents = read_documents(inputs_of(args))
-    if documents.errors:
+    if documents.errors or documents.settings is None:
         print_errors(documents.errors)
         return ERROR
     source = PcapSource(args.captures, args.bpf)
-    engine = make_engine(documents)
-    summary = Summary(documents.bound)
-    with ExitStack() as stack:
-        sinks = open_outputs(documents.settings, args.eve, documents.bound)
-        for sink in sinks:
-            stack.enter_context(sink)
-        _replay(engine, source, summary, sinks, show=not (args.quiet or args.json))
-    _note_problems(source, documents, summary)
-    if args.json:
-        print(json.dumps(summary.as_json(), indent=2))
-    elif not args.quiet:
-        summary.print(Console())
+    engine = make_engine(documents, time.perf_counter_ns if args.profile_rules else None)
+    summary = Summary(ignored_rules=len(documents.rules.refused))
+    writers = eve_writers(documents, args.eve)
+    try:
+        _replay(engine, source, summary, writers, show=not (args.quiet or args.json))
+    finally:
+        for writer in writers:
+            writer.close()
+    _tell(args, engine, source, summary, documents.settings.unused)
     return _status(summary, asked=bool(args.policy) or args.exit_code)
 
 
-def _replay(engine: Engine, source: PcapSource, summary: Summary, sinks: list[EveSink], *, show: bool) -> None:
+def _replay(
+    engine: Engine, source: PcapSource, summary: Summary, writers: list[EveWriter], *, show: bool
+) -> None:
     now = 0
     for frame in _with_progress(source, show=show):
         result = engine.process(frame.data, frame.linktype, frame.now, frame.number, frame.wirelen)
         source.verdict(frame.token, result.decision)
         now = frame.now
-        summary.frame(result.packet, result.flow, result.decision)
-        for event in result.events:
-            summary.event(event)
-            for sink in sinks:
-                sink.write(event)
-    for event in engine.finish(now):
+        summary.frame(frame.wirelen, now, result.decision)
+        if result.events:
+            for writer in writers:
+                writer.context.capture_file = source.path
+                writer.context.interface = frame.interface or ""
+            _report(result.events, summary, writers)
+    _report(engine.finish(now), summary, writers)
+
+
+def _report(events: list[Event], summary: Summary, writers: list[EveWriter]) -> None:
+    for event in events:
         summary.event(event)
-        for sink in sinks:
-            sink.write(event)
+        for writer in writers:
+            writer.write(event)
 
 
 def _with_progress(source: PcapSource, *, show: bool) -> Iterator[Frame]:
@@ -98,29 +112,39 @@ def _with_progress(source: PcapSource, *, show: bool) -> Iterator[Frame]:
     if not show or not sys.stderr.isatty():
         yield from source
         return
-    total = sum(Path(path).stat().st_size for path in source.paths if path != "-")
+    sizes = {path: Path(path).stat().st_size for path in source.paths if path != "-"}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("replay", total=total or None)
+        task = progress.add_task("replay", total=sum(sizes.values()) or None)
         for frame in source:
             if frame.number % _REFRESH_FRAMES == 0:
                 progress.update(task, completed=source.position, description=Path(source.path).name)
             yield frame
 
 
-def _note_problems(source: PcapSource, documents: Documents, summary: Summary) -> None:
+def _tell(
+    args: argparse.Namespace, engine: Engine, source: PcapSource, summary: Summary, unused: tuple[str, ...]
+) -> None:
+    """Print what came of it: the summary, the costliest rules, what went wrong with captures."""
     for problem in source.problems:
         print(f"eastwall: {problem.path}: at byte {problem.offset}: {problem.what}", file=sys.stderr)
-        summary.problem(problem)
-    settings = documents.settings
-    if settings is not None:
-        summary.unused = list(settings.unused)
-    summary.rules(documents.rules.loaded, len(documents.rules.refused))
+    summary.problems = list(source.problems)
+    costs = engine.rule_costs(_TOP_RULES) if args.profile_rules else []
+    if args.json:
+        body = summary.as_json() | {"unused_settings": list(unused), "counters": engine.counters()}
+        print(json.dumps(body | {"rule_costs": costs} if args.profile_rules else body, indent=2))
+    elif not args.quiet:
+        summary.render(Console())
+        print_costs(costs)
+        if unused:
+            print(
+                f"{len(unused)} settings of the Suricata configuration have no meaning here (--json lists them)"
+            )
 
 
 def _status(summary: Summary, *, asked: bool) -> int:
     if not asked:
         return CLEAN
-    if summary.blocked:
+    if summary.verdicts[Verdict.DROP] or summary.verdicts[Verdict.REJECT]:
         return BLOCKED
-    return ALERTED if summary.alerts else CLEAN
+    return ALERTED if summary.alerts() else CLEAN

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from appliance.config.errors import ConfigError
 from appliance.rulelang.tree import RuleError
@@ -22,3 +27,22 @@ def rule_error_line(error: RuleError) -> str:
     sid = f" (sid {error.sid})" if error.sid else ""
     hint = f" ({error.hint})" if error.hint else ""
     return f"{place}:{keyword} {error.reason}{sid}{hint}"
+
+
+def print_costs(costs: list[dict[str, Any]]) -> None:
+    """Print the rules that took most time."""
+    if not costs:
+        return
+    table = Table(title="Costliest rules", title_justify="left")
+    for head in ("rule", "message", "checks", "matches", "ms", "share"):
+        table.add_column(head, justify="left" if head in {"rule", "message"} else "right")
+    for cost in costs:
+        table.add_row(
+            f"{cost['gid']}:{cost['sid']}",
+            escape(cost["msg"]),
+            f"{cost['checks']:,}",
+            f"{cost['matches']:,}",
+            f"{cost['ns'] / 1e6:,.2f}",
+            f"{cost['share']:.1%}",
+        )
+    Console().print(table)

@@ -20,7 +20,7 @@ def add_parser(commands: Any) -> None:
     check = actions.add_parser(
         "check",
         help="load rule files and say what was refused",
-        description="Load rule files as the appliance would; say for each what was loaded and what was refused.",
+        description="Load rule files as the appliance would; say what was loaded, what was refused and why.",
         epilog="Exit status: 0 all rules load, 2 some are refused or a file cannot be read.",
     )
     check.add_argument("rules", nargs="+", metavar="FILE", help="rule file or folder")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from appliance.engine.engine import Engine
 from appliance.firewall.bound import BoundPolicies
 from appliance.inventory.document import load_inventory
 from appliance.inventory.inventory import Inventory
-from appliance.policy.load import bind, load_policies
+from appliance.policy.bound import compile_policies
+from appliance.policy.load import load_files, policy_files
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What the user names. Missing policies or inventory mean that everything is allowed and inspected."""
 
-    options: LoadOptions = LoadOptions()
+    options: LoadOptions = field(default_factory=LoadOptions)
     policies: tuple[Path, ...] = ()
     inventory: Path | None = None
     rules: tuple[Path, ...] = ()
@@ -56,21 +58,21 @@ def read_documents(inputs: Inputs) -> Documents:
 
 
 def _read_policies(inputs: Inputs, found: Documents) -> None:
-    policies, errors = load_policies(inputs.policies)
+    policies, errors = load_files(file for path in inputs.policies for file in policy_files(path))
     found.errors += errors
-    if policies is None or (inputs.inventory is not None and found.inventory is None):
-        return
-    found.bound, errors = bind(policies, found.inventory or Inventory())
-    found.errors += errors
+    if policies is not None and (inputs.inventory is None or found.inventory is not None):
+        found.bound = compile_policies(policies, found.inventory or Inventory())
 
 
-def make_engine(documents: Documents) -> Engine:
-    """Make the engine from documents without errors."""
+def make_engine(documents: Documents, clock: Callable[[], int] | None = None) -> Engine:
+    """Make the engine from documents without errors; with a ``clock`` (ns) rules are profiled."""
     return Engine(
         build_pipeline(
             documents.settings or Settings(),
             inventory=documents.inventory,
             bound=documents.bound,
             ruleset=documents.rules.ruleset,
+            thresholds=documents.rules.thresholds,
+            clock=clock,
         )
     )

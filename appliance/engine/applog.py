@@ -24,7 +24,9 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
     while state.reported < len(state.events):
         name = state.events[state.reported]
         state.reported += 1
-        events.append(AnomalyEvent(now, "applayer", name, packet, flow, None, flow.app_proto, _LAYER_DETECTION))
+        events.append(
+            AnomalyEvent(now, "applayer", name, packet, flow, None, flow.app_proto, _LAYER_DETECTION)
+        )
     for parser in (state.previous, state.parser):
         if parser is None:
             continue
@@ -64,5 +66,3 @@ def _log_tx(
 
 def _direction(packet: Packet | None) -> int:
     return packet.direction if packet is not None else TOCLIENT
-
-

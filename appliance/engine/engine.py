@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.work import Result, Trace, Work
 from appliance.model.event import Event, StatsEvent
-from appliance.model.packet import Packet
 
 _TICK = 1_000_000_000  # ns between looks at flows that have timed out
 _EXPIRE_LIMIT = 1024  # flows ended in one look, so that no packet waits long
@@ -26,7 +27,13 @@ class Engine:
         self._last = 0
 
     def process(
-        self, frame: bytes, linktype: int, now: int, number: int, wirelen: int = -1, trace: Trace | None = None
+        self,
+        frame: bytes,
+        linktype: int,
+        now: int,
+        number: int,
+        wirelen: int = -1,
+        trace: Trace | None = None,
     ) -> Result:
         """Judge one frame, with every packet inside it; the strictest verdict is the frame's."""
         events: list[Event] = []
@@ -36,21 +43,11 @@ class Engine:
         pipe = self.pipeline
         packet = pipe.decoder.decode(frame, linktype, now, number, wirelen)
         pipe.counters.frame(packet)
-        work = self._run(packet, now, events, trace)
+        work = Work(packet, now, events, trace)
+        pipe.run(work)
+        pipe.run_inside(work)
         pipe.counters.verdict(work.decision)
         return Result(packet, work.flow, work.decision, events)
-
-    def _run(self, packet: Packet, now: int, events: list[Event], trace: Trace | None) -> Work:
-        first = work = Work(packet, now, events, trace)
-        self.pipeline.run(work)
-        inner = packet.inner
-        while inner is not None:
-            inner.src_if, inner.dst_if = packet.src_if, packet.dst_if
-            work = Work(inner, now, events, trace)
-            self.pipeline.run(work)
-            first.decide(work.decision, work.rule)
-            inner = inner.inner
-        return first
 
     def tick(self, now: int) -> list[Event]:
         """End the flows that have timed out by ``now``; call it once a second or so when idle."""
@@ -69,6 +66,23 @@ class Engine:
         events.append(StatsEvent(at, self.counters()))
         return events
 
+    def rule_costs(self, count: int) -> list[dict[str, Any]]:
+        """Give the ``count`` rules that took most time (ns), when the engine was made with a clock."""
+        detector = self.pipeline.detector
+        if detector is None or detector.profile is None:
+            return []
+        costs = sorted(detector.profile.rules.items(), key=lambda item: -item[1][2])[:count]
+        total = sum(entry[2] for entry in detector.profile.rules.values()) or 1
+        rules = [(detector.ruleset.signatures[index].rule, entry) for index, entry in costs]
+        return [
+            {"gid": rule.gid, "sid": rule.sid, "msg": rule.msg, "checks": entry[0], "matches": entry[1],
+             "ns": entry[2], "share": round(entry[2] / total, 4)}
+            for rule, entry in rules
+        ]  # fmt: skip
+
     def counters(self) -> dict[str, int]:
         """Give all totals by dotted name."""
-        return dict(self.pipeline.counters.values)
+        found = dict(self.pipeline.counters.values)
+        if self.pipeline.detector is not None:
+            found |= self.pipeline.detector.counters
+        return found

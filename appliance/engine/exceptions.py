@@ -22,7 +22,9 @@ _REASONS = {
 
 
 def _drop(work: Work, verdict: Verdict, target: str) -> None:
-    work.decide(Decision(verdict, _REASONS.get(target, Reason.EXCEPTION_POLICY), f"exception policy of {target}"))
+    work.decide(
+        Decision(verdict, _REASONS.get(target, Reason.EXCEPTION_POLICY), f"exception policy of {target}")
+    )
 
 
 def _drop_packet(work: Work, target: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.detect.detection import Detection, Match
+from appliance.detect.result import Detection, Match
 from appliance.engine.work import Work
 from appliance.model.event import AlertEvent
-from appliance.model.flow import F_ALERTED, F_BYPASS, F_DROPPED, F_PASSED, F_REJECTED
+from appliance.model.flow import F_BYPASS
 from appliance.model.packet import Packet
 from appliance.model.verdict import Decision, Reason, Verdict
+from appliance.rulelang.tree import Rule
 
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
@@ -29,68 +30,77 @@ def prevents(pipe: Pipeline, packet: Packet) -> bool:
         return False
     if pipe.bound is None:
         return True
-    return pipe.bound.prevents(packet.src_if) or pipe.bound.prevents(packet.dst_if)
+    ends = (pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if))
+    return any(end.inspection.prevent for end in ends if end is not None) or ends == (None, None)
+
+
+def inspected(pipe: Pipeline, packet: Packet) -> bool:
+    """Tell whether some end wants its traffic inspected; traffic of nobody's is."""
+    if pipe.bound is None:
+        return True
+    ends = [pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if)]
+    known = [end for end in ends if end is not None]
+    return not known or any(end.inspection.enabled for end in known)
 
 
 def run_rules(pipe: Pipeline, work: Work) -> None:
     """Inspect the packet, its stream and its transactions."""
-    detector, flow = pipe.detector, work.flow
-    if detector is None or (flow is not None and flow.flags & F_BYPASS):
+    detector, flow, packet = pipe.detector, work.flow, work.packet
+    if detector is None or (flow is not None and flow.flags & F_BYPASS) or not inspected(pipe, packet):
         return
-    chosen = pipe.bound.rule_filter(work.packet) if pipe.bound is not None else None
-    detection = detector.inspect(
-        work.packet, flow, work.now, pipe.settings.stream.inline, work.stream_events, chosen
+    blocking = prevents(pipe, packet)
+    chosen = (
+        pipe.choice.of(packet, pipe.bound) if pipe.choice is not None and pipe.bound is not None else None
     )
+    detection = detector.inspect(packet, flow, work.now, blocking, work.stream_events, chosen)
     if detection is None:
         work.note("detect", "no rule matched")
         return
-    _report(pipe, work, detection)
+    for match in detection.matches:
+        _report(pipe, work, match, blocking=blocking)
+    if blocking:
+        _carry_out(work, detection)
     if detection.bypass and flow is not None:
         flow.flags |= F_BYPASS
+    if detection.discarded:
+        pipe.counters.add("detect.alerts_discarded", detection.discarded)
 
 
-def _report(pipe: Pipeline, work: Work, detection: Detection) -> None:
-    blocking = prevents(pipe, work.packet)
-    for match in detection.matches:
-        verdict = _BLOCKING.get(match.action, Verdict.ACCEPT)
-        blocked = blocking and verdict > Verdict.ACCEPT
-        work.note("detect", match.action, f"{match.rule.gid}:{match.rule.sid} {match.rule.msg}")
-        if blocked:
-            _block(work, match, verdict)
-        if not match.silent:
-            _alert(pipe, work, match, blocked=blocked)
-    flow = work.flow
-    if detection.passed and flow is not None:
-        flow.flags |= F_PASSED
+def _carry_out(work: Work, detection: Detection) -> None:
+    """Turn the verdict of the rules into the packet's."""
+    verdict = _BLOCKING.get(detection.verdict)
+    if verdict is None or detection.by is None:
+        return
+    rule = detection.by.rule
+    changed = detection.by.action != rule.action
+    name = rule_name(rule)
+    work.decide(Decision(verdict, Reason.RATE_FILTER if changed else Reason.RULE, name), rule)
+    if work.flow is not None and detection.scope == "flow":
+        work.flow.action_by = name
 
 
-def _block(work: Work, match: Match, verdict: Verdict) -> None:
-    rule = match.rule
-    reason = Reason.RATE_FILTER if match.rated else Reason.RULE
-    name = f"{rule.gid}:{rule.sid} {rule.msg}"
-    work.decide(Decision(verdict, reason, name), rule)
-    flow = work.flow
-    if flow is not None and match.whole_flow:
-        flow.flags |= F_DROPPED | (F_REJECTED if verdict is Verdict.REJECT else 0)
-        flow.action_by = name
+def rule_name(rule: Rule) -> str:
+    """Name a rule in a decision: generator, signature id, message."""
+    return f"{rule.gid}:{rule.sid} {rule.msg}"
 
 
-def _alert(pipe: Pipeline, work: Work, match: Match, *, blocked: bool) -> None:
+def _report(pipe: Pipeline, work: Work, match: Match, *, blocking: bool) -> None:
+    work.note("detect", match.action, rule_name(match.rule))
+    if not match.alert:
+        return
     pipe.counters.add("detect.alert")
-    flow = work.flow
-    if flow is not None:
-        flow.flags |= F_ALERTED
+    blocked = blocking and match.action in _BLOCKING
     work.events.append(
         AlertEvent(
             work.now,
             work.packet,
-            flow,
+            work.flow,
             match.rule,
             "blocked" if blocked else "allowed",
             match.tx,
             match.direction,
             tuple(match.tx.files) if match.tx is not None else (),
-            match.context or {},
+            match.context,
             match.source,
         )
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
 
-def conclude(pipe: Pipeline, work: Work) -> None:
+def conclude(work: Work) -> None:
     """Report a packet that is not let through."""
     decision = work.decision
     if decision.verdict <= Verdict.ACCEPT:
@@ -37,10 +37,8 @@ def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Eve
         pipe.firewall.flow_ended(flow)
     if pipe.detector is not None:
         pipe.detector.flow_ended(flow)
+    # Sinks still read the flow's parser and TCP state; the flow itself is let go with the event.
     events.append(FlowEvent(now, flow, flow.end_reason or reason))
-    flow.app = None
-    flow.tcp = None
-    flow.detect = None
 
 
 def _drain(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from appliance.config.settings import Settings
 from appliance.decode.checksum import Checksums
 from appliance.decode.decoder import Decoder
 from appliance.detect.detector import Detector
-from appliance.engine import applog, lifecycle
+from appliance.engine import applog, inspection, lifecycle
 from appliance.engine.counters import Counters
 from appliance.engine.rulechoice import RuleChoice
 from appliance.engine.stages import STAGES
@@ -22,7 +20,7 @@ from appliance.inventory.registry import Registry
 from appliance.model.chunk import Chunk
 from appliance.model.event import Event
 from appliance.model.flow import F_PASSED, Flow
-from appliance.model.packet import TOSERVER, Packet
+from appliance.model.packet import PROTO_TCP, Packet
 from appliance.protocols.session import AppLayer
 from appliance.stream.tracker import TcpTracker
 
@@ -65,7 +63,7 @@ class Pipeline:
         for _, stage in STAGES:
             if stage(self, work):
                 break
-        lifecycle.conclude(self, work)
+        lifecycle.conclude(work)
 
     def run_rebuilt(self, work: Work, packet: Packet) -> None:
         """Take a datagram put together from fragments through the stages; its verdict is the fragment's."""
@@ -85,63 +83,56 @@ class Pipeline:
             inner = inner.inner
 
     def open_flow(self, work: Work) -> Flow | None:
-        """Open the packet's flow; None when the table is full of flows in use."""
-        packet = work.packet
-        flow = self.table.create(packet, work.now)
-        for gone in self.table.drain():
-            lifecycle.end_flow(self, gone, work.now, gone.end_reason, work.events)
+        """Open the packet's flow; None when it opens none, or the table is full of flows in use."""
+        flow = self.table.create(work.packet, work.now)
+        self.end_flows(self.table.drain(), work)
         if flow is None:
             return None
         work.new_flow = True
         self.counters.new_flow(flow)
-        sent = packet.direction == TOSERVER
-        flow.client_if, flow.server_if = _ordered(sent, packet.src_if, packet.dst_if)
-        flow.ether_client, flow.ether_server = _ordered(sent, packet.eth_src, packet.eth_dst)
-        self._meet_expectation(flow, work)
-        return flow
-
-    def _meet_expectation(self, flow: Flow, work: Work) -> None:
-        """A connection that another one announced is related to it, and its protocol is known."""
         met = self.expectations.match(flow, work.now)
         if met is not None:
-            flow.parent = met.parent
             self.app.expect(flow, met.kind, met.carried, work.now)
+        return flow
 
     def reopen(self, work: Work, old: Flow) -> Flow | None:
         """End a closed connection whose ports are used again, and open the new one."""
-        self.table.remove(old)
-        lifecycle.end_flow(self, old, work.now, "timeout", work.events)
-        work.packet.flow = None
-        flow = self.open_flow(work)
+        packet = work.packet
+        flow = self.table.reopen(old, packet, work.now)
+        self.end_flows(self.table.drain(), work)
         if flow is not None:
-            self.table.touch(flow, work.packet, work.now)
+            self.counters.new_flow(flow)
+            self.table.touch(flow, packet, work.now)
         work.flow = flow
         return flow
+
+    def end_flows(self, flows: list[Flow], work: Work) -> None:
+        """Report flows that ended because this packet came."""
+        for flow in flows:
+            lifecycle.end_flow(self, flow, work.now, flow.end_reason, work.events)
 
     def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Hand a piece of a stream to its parser and to the rules that look at streams."""
         if flow.flags & F_PASSED == 0 and self.detector is not None:
             self.detector.stream_data(flow, chunk)
         self.app.data(flow, chunk, now)
+        self.announce(flow, now)
+
+    def announce(self, flow: Flow, now: int) -> None:
+        """Await the connections that the flow's parser has heard of (the data connections of FTP)."""
         state = flow.app
         parser = state.parser if state is not None else None
-        if parser is not None and parser.expect:
-            for server, port, kind, carried in parser.expect:
-                self.expectations.expect(server, port, flow.proto, flow, kind, carried, now)
-            parser.expect.clear()
+        if parser is None or not parser.expect:
+            return
+        for server, port, kind, carried in parser.expect:
+            self.expectations.expect(server or flow.server, port, PROTO_TCP, flow, kind, carried, now)
+        parser.expect.clear()
 
     def detect_only(self, work: Work) -> None:
         """Let the rules see a packet that goes no further: a fragment of a datagram."""
         if self.detector is not None:
-            lifecycle.inspect(self, work)
+            inspection.run_rules(self, work)
 
     def log_app(self, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
         """Report what is new in the application layer of a flow."""
         applog.log_app(self, flow, now, packet, events)
-
-
-T = TypeVar("T")
-
-
-def _ordered(forward: bool, first: T, second: T) -> tuple[T, T]:
-    return (first, second) if forward else (second, first)

@@ -9,11 +9,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from appliance.decode import anomalies
-from appliance.engine import exceptions
+from appliance.decode.quoted import embedded
+from appliance.engine import applications, exceptions, inspection
 from appliance.engine.work import Work
+from appliance.firewall.judgement import Judgement
+from appliance.flow.key import trackable
+from appliance.flow.related import related_flow
 from appliance.model.event import AnomalyEvent, NoticeEvent
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT
-from appliance.model.packet import CSUM_BAD_IP, PROTO_TCP, PROTO_UDP, TOSERVER
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
+from appliance.model.packet import CSUM_BAD_IP, PROTO_TCP, PROTO_UDP, Packet
+from appliance.model.tcp import TcpState
 from appliance.model.verdict import Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -41,7 +46,7 @@ def report_anomalies(pipe: Pipeline, work: Work) -> bool:
         pipe.counters.add("decoder.event." + name)
         work.events.append(AnomalyEvent(work.now, "decode", name, packet, None))
         work.note("decode", "anomaly", name)
-    if anomalies.is_invalid(packet.anomalies):
+    if anomalies.is_invalid(packet):
         pipe.counters.add("decoder.invalid")
         work.usable = False
     return _CONTINUE
@@ -58,88 +63,136 @@ def identify(pipe: Pipeline, work: Work) -> bool:
         for side, found in (("source", packet.src_if), ("destination", packet.dst_if)):
             work.note("identify", side, found.label if found is not None else "not in the inventory")
     reason = registry.check(packet)
-    if reason is None or not pipe.spoof_protected(packet):
+    if reason is None:
         return _CONTINUE
     work.events.append(NoticeEvent(work.now, reason.value, packet))
+    if not _spoof_protected(pipe, packet):
+        work.note("identify", "noticed", reason.value)
+        return _CONTINUE
     work.note("identify", "drop", reason.value)
     work.decide(Decision(Verdict.DROP, reason, "spoof_protection"))
     return _STOP
 
 
+def _spoof_protected(pipe: Pipeline, packet: Packet) -> bool:
+    """Tell whether the sender's policy wants false senders dropped; without policies only a notice is due."""
+    if pipe.bound is None:
+        return False
+    policy = pipe.bound.policy_of(packet.src_if)
+    return policy is None or policy.spoof_protection
+
+
 def defragment(pipe: Pipeline, work: Work) -> bool:
     """Hold fragments; the packet that completes a datagram goes on as the whole datagram."""
     packet = work.packet
-    if not packet.is_fragment() or not work.usable:
+    if not packet.is_fragment() or anomalies.is_invalid(packet):
         return _CONTINUE
-    pipe.counters.add("defrag.ipv4.fragments" if packet.ip_version == 4 else "defrag.ipv6.fragments")
+    version = "ipv4" if packet.ip_version == 4 else "ipv6"
+    pipe.counters.add(f"defrag.{version}.fragments")
     known = len(packet.anomalies or ())
     whole = pipe.defrag.add(packet, work.now)
     for name in (packet.anomalies or [])[known:]:
         work.events.append(AnomalyEvent(work.now, "decode", name, packet, None))
-    if whole is None:
-        work.note("defrag", "held", "datagram not complete yet")
-        pipe.detect_only(work)
-        return _STOP
-    pipe.counters.add("defrag.ipv4.reassembled" if packet.ip_version == 4 else "defrag.ipv6.reassembled")
     pipe.detect_only(work)
-    pipe.run_rebuilt(work, pipe.decoder.redecode(packet, whole))
+    if whole is None:
+        work.note("defrag", "held", "the datagram is not complete yet")
+        return _STOP
+    pipe.counters.add(f"defrag.{version}.reassembled")
+    pipe.run_rebuilt(work, pipe.decoder.redecode(packet, whole.data))
     return _STOP
 
 
 def find_flow(pipe: Pipeline, work: Work) -> bool:
-    """Look the flow up, or open one."""
+    """Look the flow up, or open one; an ICMP error belongs to the flow that it is about."""
     packet = work.packet
-    if packet.ip_version == 0 or packet.csum & CSUM_BAD_IP:
+    if packet.ip_version == 0 or packet.csum & CSUM_BAD_IP or anomalies.is_invalid(packet):
         return _CONTINUE
-    if anomalies.is_invalid(packet.anomalies):
-        return _CONTINUE
-    work.flow = pipe.flow_of(work)
-    if work.flow is None and not pipe.relates(work):
-        pipe.counters.add("flow.memcap")
-        work.decide(Decision(Verdict.DROP, Reason.FLOW_TABLE_FULL, "flow.max_flows"))
-        work.note("flow", "drop", "the table is full")
-        return _STOP
-    if work.trace is not None and work.flow is not None:
-        work.note("flow", "new" if work.new_flow else "known", f"flow {work.flow.id}")
+    work.related = related_flow(pipe.table, packet, embedded(packet))
+    flow = packet.flow or pipe.table.lookup(packet, work.now)
+    pipe.end_flows(pipe.table.drain(), work)
+    if flow is None and work.related is None and trackable(packet):
+        flow = pipe.open_flow(work)
+        if flow is None:
+            pipe.counters.add("flow.memcap")
+            work.decide(Decision(Verdict.DROP, Reason.FLOW_TABLE_FULL, "flow.max_flows"))
+            work.note("flow", "drop", "the table is full of flows in use")
+            return _STOP
+    work.flow = flow
+    if flow is not None:
+        pipe.table.touch(flow, packet, work.now)
+        work.note("flow", "new" if work.new_flow else "known", f"flow {flow.id}")
     return _CONTINUE
 
 
 def filter_packet(pipe: Pipeline, work: Work) -> bool:
-    """Ask the firewall, for both ends; a flow that was dropped stays dropped."""
-    flow = work.flow
-    if flow is not None and flow.flags & F_DROPPED:
+    """Ask the firewall, for both ends; a flow that was dropped stays dropped under the same policies."""
+    flow, firewall = work.flow, pipe.firewall
+    stale = flow is None or (firewall is not None and firewall.stale(flow, work.now))
+    if flow is not None and flow.flags & F_DROPPED and not stale:
         work.decide(Decision(Verdict.DROP, Reason.FLOW_DENIED, flow.action_by))
         work.note("firewall", "drop", f"the flow was dropped: {flow.action_by}")
         return _STOP
-    if pipe.firewall is None:
+    if firewall is None:
         work.note("firewall", "accept", "no policy")
         return _CONTINUE
-    pipe.judge(work)
-    return work.decision.verdict > Verdict.ACCEPT
+    judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
+    work.events.extend(judgement.notices)
+    for end in judgement.ends:
+        where = f"{end.interface} {end.direction}"
+        work.note("firewall", f"{end.verdict.name.lower()} ({where})", end.by)
+    if not judgement.ends:
+        work.note("firewall", judgement.verdict.name.lower(), judgement.by or "no policy of either end")
+    if judgement.log:
+        work.events.append(logged(work, judgement))
+    if judgement.bypass and flow is not None:
+        flow.flags |= F_BYPASS
+    work.decide(judgement.decision)
+    return judgement.verdict > Verdict.ACCEPT
+
+
+def logged(work: Work, judgement: Judgement) -> NoticeEvent:
+    """Make the record that a firewall rule with ``log`` asks for."""
+    details = {
+        "verdict": judgement.verdict.name.lower(),
+        "rule": judgement.by,
+        "rules": list(judgement.logged),
+    }
+    return NoticeEvent(work.now, "firewall", work.packet, details)
 
 
 def track_stream(pipe: Pipeline, work: Work) -> bool:
     """Follow TCP's state and put its bytes in order."""
     packet, flow = work.packet, work.flow
-    if flow is None or packet.proto != PROTO_TCP or not work.usable or packet.is_fragment():
+    if flow is None or packet.proto != PROTO_TCP or flow.proto != PROTO_TCP or not work.usable:
         return _CONTINUE
     result = pipe.tracker.handle(packet, flow, work.now)
     if result.reused:
         flow = pipe.reopen(work, flow)
+        if flow is None:
+            return _CONTINUE
         result = pipe.tracker.handle(packet, flow, work.now)
+    if result.swap:
+        pipe.table.swap(flow)
+        packet.direction = 1 - packet.direction
     pipe.table.retime(flow)
     work.chunks = result.chunks
     work.stream_events = result.events
-    if work.trace is not None:
-        state = flow.tcp.state if flow.tcp is not None else "none"
-        work.note("stream", str(state), ", ".join(result.events))
-    for name in result.events:
-        pipe.counters.add("stream.event." + name)
-        work.events.append(AnomalyEvent(work.now, "stream", name, packet, flow))
+    _report_stream(pipe, work, flow, result.events)
     exceptions.apply(pipe, work, result.exception, result.exception_target)
     if result.reason is not Reason.NONE and pipe.settings.prevent:
         work.decide(Decision(Verdict.DROP, result.reason, "stream"))
+    if result.bypass:
+        flow.flags |= F_BYPASS
     return _CONTINUE
+
+
+def _report_stream(pipe: Pipeline, work: Work, flow: Flow, events: list[str]) -> None:
+    if work.trace is not None:
+        state = TcpState(flow.tcp.state).name.lower() if flow.tcp is not None else "not followed"
+        work.note("stream", state, ", ".join(events))
+    for name in events:
+        pipe.counters.add("stream." + name)
+        work.events.append(AnomalyEvent(work.now, "stream", name, work.packet, flow))
 
 
 def parse_application(pipe: Pipeline, work: Work) -> bool:
@@ -147,13 +200,17 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     flow, packet = work.flow, work.packet
     if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT) or not work.inspect:
         return _CONTINUE
+    known = flow.app_proto
     if work.chunks:
         for chunk in work.chunks:
             pipe.feed(flow, chunk, work.now)
-    elif packet.proto == PROTO_UDP and work.usable and packet.payload_len and not packet.is_fragment():
+    elif packet.proto == PROTO_UDP and work.usable and packet.payload_len and flow.proto == PROTO_UDP:
         pipe.app.datagram(packet, flow, work.now)
-    pipe.after_app(work)
-    return _CONTINUE
+        pipe.announce(flow, work.now)
+    if flow.app_proto != known:
+        work.note("application", flow.app_proto)
+        applications.judge(pipe, work, flow)
+    return work.decision.reason is Reason.APPLICATION
 
 
 def detect(pipe: Pipeline, work: Work) -> bool:
@@ -161,7 +218,7 @@ def detect(pipe: Pipeline, work: Work) -> bool:
     if not work.inspect:
         work.note("detect", "skipped", "not inspected")
         return _CONTINUE
-    pipe.run_rules(work)
+    inspection.run_rules(pipe, work)
     return _CONTINUE
 
 
@@ -188,4 +245,3 @@ STAGES: tuple[tuple[str, Stage], ...] = (
     ("detect", detect),
     ("log", log_application),
 )
-

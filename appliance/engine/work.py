@@ -28,11 +28,11 @@ class Work:
     """One packet on its way: stages read and fill this, in the order of the pipeline.
 
     ``decision`` only ever gets stricter. ``inspect`` is cleared by a stage that takes the packet
-    out of inspection; ``usable`` by one that keeps it from streams and parsers (a bad checksum).
+    out of inspection, ``usable`` by one that keeps it from streams and parsers (a bad checksum).
+    ``related`` is the flow that an ICMP error is about.
     """
 
     __slots__ = (
-        "anomalies",
         "chunks",
         "decision",
         "events",
@@ -41,6 +41,7 @@ class Work:
         "new_flow",
         "now",
         "packet",
+        "related",
         "rule",
         "stream_events",
         "trace",
@@ -53,6 +54,7 @@ class Work:
         self.events: list[Event] = events
         self.trace: Trace | None = trace
         self.flow: Flow | None = None
+        self.related: Flow | None = None
         self.new_flow: bool = False
         self.decision: Decision = ACCEPTED
         self.rule: Any = None
@@ -60,7 +62,6 @@ class Work:
         self.usable: bool = True
         self.chunks: list[Chunk] | None = None
         self.stream_events: list[str] | None = None
-        self.anomalies: int = 0
 
     def decide(self, decision: Decision, rule: Any = None) -> None:
         """Take ``decision`` if it is stricter than what was decided so far."""

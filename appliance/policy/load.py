@@ -25,7 +25,7 @@ def load_policies(path: Path) -> tuple[PolicySet | None, list[ConfigError]]:
 
     Gives None and every error of every file when there is any.
     """
-    return load_files(_files(path))
+    return load_files(policy_files(path))
 
 
 def load_files(paths: Iterable[Path]) -> tuple[PolicySet | None, list[ConfigError]]:
@@ -56,7 +56,8 @@ def _validate(document: Document, loaded: Loaded, errors: list[ConfigError]) -> 
         loaded.append((document, parsed))
 
 
-def _files(path: Path) -> list[Path]:
+def policy_files(path: Path) -> list[Path]:
+    """Give the policy files that ``path`` names: itself, or those below it in the order of their names."""
     if not path.is_dir():
         return [path]
     return sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES and one.is_file())[:_MAX_FILES]

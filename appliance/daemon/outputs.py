@@ -1,0 +1,54 @@
+"""Which EVE files a run writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from appliance.config.load import LoadOptions, load_settings
+from appliance.config.settings import EveOutput
+from appliance.daemon.assemble import Documents
+from appliance.model.identity import VmInterface
+from appliance.sinks.eve import EveWriter, open_outputs
+
+MAIN = "eve.json"
+
+
+def eve_writers(documents: Documents, path: str) -> list[EveWriter]:
+    """Open the outputs of the settings beside ``path``, the one named eve.json at ``path`` itself.
+
+    Without ``path`` nothing is written. A foreign configuration without outputs gets the stock one,
+    since the user asked for a file.
+
+    Raises:
+        SinkError: a file cannot be opened.
+    """
+    if not path or documents.settings is None:
+        return []
+    where = Path(path)
+    outputs = documents.settings.eve or stock_outputs()
+    if len(outputs) == 1 or all(output.filename != MAIN for output in outputs):
+        outputs = (replace(outputs[0], filename=MAIN), *outputs[1:])
+    named = tuple(
+        replace(output, filename=where.name) if output.filename == MAIN else output for output in outputs
+    )
+    where.parent.mkdir(parents=True, exist_ok=True)
+    policy_of = _policy_names(documents) if documents.bound is not None else None
+    return open_outputs(named, str(where.parent), documents.rules.references, policy_of)
+
+
+def stock_outputs() -> tuple[EveOutput, ...]:
+    """Give the outputs that hold when nothing is configured."""
+    settings, _ = load_settings(LoadOptions())
+    return settings.eve if settings is not None else ()
+
+
+def _policy_names(documents: Documents) -> Callable[[VmInterface], str]:
+    bound = documents.bound
+
+    def name(interface: VmInterface) -> str:
+        policy = bound.policy_of(interface) if bound is not None else None
+        return policy.name if policy is not None else ""
+
+    return name

@@ -1,0 +1,133 @@
+"""Rule files, and the files that rules refer to, read and compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.config.errors import ConfigError
+from appliance.config.settings import Settings
+from appliance.daemon.resources import open_resources, read_text
+from appliance.detect.cache import FileCache
+from appliance.detect.compiler import compile_rules
+from appliance.detect.ruleset import Ruleset
+from appliance.protocols import registry
+from appliance.rulelang.classification import DEFAULT_CLASSIFICATIONS, parse_classifications
+from appliance.rulelang.context import ParseResult, RuleContext
+from appliance.rulelang.parse import merge, parse_file
+from appliance.rulelang.references import DEFAULT_REFERENCES, parse_references
+from appliance.rulelang.source import decode_rules
+from appliance.rulelang.thresholds import ThresholdConfig, parse_thresholds
+from appliance.rulelang.tree import RuleError
+
+MAX_FILE = 256 << 20
+SUFFIX = ".rules"
+
+
+@dataclass(slots=True)
+class LoadedFile:
+    """What became of one rule file."""
+
+    path: str
+    loaded: int = 0
+    skipped: int = 0
+    refused: list[RuleError] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class LoadedRules:
+    """All rules, ready to judge. ``unreadable`` keeps an engine from being made, ``refused`` does not."""
+
+    ruleset: Ruleset | None = None
+    files: list[LoadedFile] = field(default_factory=list)
+    refused: list[RuleError] = field(default_factory=list)
+    thresholds: ThresholdConfig | None = None
+    unreadable: list[ConfigError] = field(default_factory=list)
+    references: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def loaded(self) -> int:
+        """Number of rules in force."""
+        return len(self.ruleset) if self.ruleset is not None else 0
+
+
+def load_rules(paths: Iterable[Path], settings: Settings, cache: Path | None) -> LoadedRules:
+    """Read and compile all rules; a rule that is refused does not keep the others from loading."""
+    found = LoadedRules()
+    context = _context(settings, found)
+    results: list[ParseResult] = []
+    for path in _files(paths, found):
+        text = _read(path, found)
+        if text is not None:
+            results.append(parse_file(text, str(path), context))
+            found.files.append(LoadedFile(str(path), skipped=len(results[-1].skipped)))
+    parsed = merge(results)
+    found.ruleset, errors = compile_rules(
+        parsed.rules,
+        settings.detect,
+        registry.buffers(),
+        registry.values(),
+        FileCache(cache) if cache is not None else None,
+        files_and_tables=open_resources(settings.detect),
+        resolve=registry.resolve,
+    )
+    found.refused += parsed.errors + errors
+    _count(found)
+    return found
+
+
+def _context(settings: Settings, found: LoadedRules) -> RuleContext:
+    """Read the classification, reference and threshold files that the settings name."""
+    detect = settings.detect
+    classes, references = dict(DEFAULT_CLASSIFICATIONS), dict(DEFAULT_REFERENCES)
+    if detect.classification_file and (text := _read(Path(detect.classification_file), found)) is not None:
+        own, errors = parse_classifications(text, detect.classification_file)
+        classes.update(own)
+        found.refused += errors
+    if detect.reference_file and (text := _read(Path(detect.reference_file), found)) is not None:
+        prefixes, errors = parse_references(text, detect.reference_file)
+        references.update(prefixes)
+        found.refused += errors
+    found.references = references
+    context = RuleContext.from_settings(detect, classes, references)
+    if detect.threshold_file and (text := _read(Path(detect.threshold_file), found)) is not None:
+        found.thresholds = parse_thresholds(text, detect.threshold_file, context)
+        found.refused += found.thresholds.errors
+    return context
+
+
+def _files(paths: Iterable[Path], found: LoadedRules) -> list[Path]:
+    """Expand folders; a folder without rule files is an error, since nothing would be inspected."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.rglob("*" + SUFFIX))
+            if not inside:
+                found.unreadable.append(ConfigError(str(path), 0, 0, "", f"no {SUFFIX} files in this folder"))
+            files += inside
+        else:
+            files.append(path)
+    return files
+
+
+def _read(path: Path, found: LoadedRules) -> str | None:
+    data, error = read_text(path, MAX_FILE)
+    if error is not None:
+        found.unreadable.append(error)
+    return None if data is None else decode_rules(data)
+
+
+def _count(found: LoadedRules) -> None:
+    """Share what was loaded and refused among the files."""
+    by_path = {one.path: one for one in found.files}
+    for signature in found.ruleset.signatures if found.ruleset is not None else ():
+        one = by_path.get(signature.rule.position.file)
+        if one is not None:
+            one.loaded += 1
+    for error in found.refused:
+        one = by_path.get(error.position.file)
+        if one is not None:
+            one.refused.append(error)
+    for one in found.files:
+        one.refused.sort(key=lambda error: error.position.line)

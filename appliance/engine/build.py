@@ -1,0 +1,60 @@
+"""Make a pipeline out of settings, inventory, policies and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from appliance.config.settings import AppSettings, Settings
+from appliance.decode.checksum import Checksums
+from appliance.decode.decoder import Decoder
+from appliance.detect.detector import Detector
+from appliance.detect.ruleset import Ruleset
+from appliance.engine.hostos import HostOs
+from appliance.engine.pipeline import Pipeline
+from appliance.engine.rulechoice import RuleChoice
+from appliance.engine.wanted import wanted_protocols, with_needs
+from appliance.firewall.bound import BoundPolicies
+from appliance.firewall.firewall import Firewall
+from appliance.flow.defrag import Defragmenter
+from appliance.flow.table import FlowTable
+from appliance.inventory.inventory import Inventory
+from appliance.inventory.registry import Registry
+from appliance.protocols.session import AppLayer
+from appliance.rulelang.thresholds import ThresholdConfig
+from appliance.stream.tracker import TcpTracker
+
+
+def build_pipeline(
+    settings: Settings,
+    *,
+    inventory: Inventory | None = None,
+    bound: BoundPolicies | None = None,
+    ruleset: Ruleset | None = None,
+    thresholds: ThresholdConfig | None = None,
+    clock: Callable[[], int] | None = None,
+) -> Pipeline:
+    """Make every part once; parts that nobody asked for stay None and cost nothing.
+
+    ``clock`` gives a running time in ns and turns rule profiling on.
+    """
+    host_os = HostOs(settings.host_os, inventory)
+    needs = ruleset.needs if ruleset is not None else frozenset()
+    app: AppSettings = with_needs(settings.app, needs)
+    pipe = Pipeline(
+        settings,
+        Decoder(settings.decode),
+        Checksums(settings.decode.checksums),
+        Defragmenter(settings.defrag, host_os.of),
+        FlowTable(settings.flow),
+        TcpTracker(settings.stream, host_os.of),
+        AppLayer(app, wanted_protocols(settings, ruleset, bound)),
+    )
+    if inventory is not None:
+        pipe.registry = Registry(inventory)
+    if bound is not None and not bound.empty:
+        pipe.bound = bound
+        pipe.firewall = Firewall(bound, settings)
+    if ruleset is not None and len(ruleset):
+        pipe.detector = Detector(ruleset, settings.detect, thresholds, clock)
+        pipe.choice = RuleChoice([signature.rule for signature in ruleset.signatures])
+    return pipe

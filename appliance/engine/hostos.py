@@ -1,0 +1,40 @@
+"""Which operating system is behind an address: its way with overlapping data is followed."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from appliance.inventory.inventory import Inventory
+
+
+class HostOs:
+    """Answers from the inventory first, where a VM's OS is known, then from the settings' prefixes."""
+
+    def __init__(self, prefixes: Iterable[tuple[str, str]], inventory: Inventory | None) -> None:
+        """Take (CIDR, OS name) pairs; the longest prefix wins."""
+        self._vms: dict[bytes, str] = {}
+        for interface in inventory.interfaces if inventory is not None else ():
+            for one in interface.addresses:
+                if interface.vm.os and one.base == one.last:
+                    size = 4 if one.version == 4 else 16
+                    self._vms[one.base.to_bytes(size, "big")] = interface.vm.os
+        nets = sorted(
+            ((ipaddress.ip_network(cidr, strict=False), name) for cidr, name in prefixes),
+            key=lambda pair: -pair[0].prefixlen,
+        )
+        self._prefixes = [
+            (4 if net.version == 4 else 16, int(net.network_address), int(net.netmask), name)
+            for net, name in nets
+        ]
+
+    def of(self, address: bytes) -> str:
+        """Name the OS of ``address`` (4 or 16 bytes), "" when nothing is known."""
+        found = self._vms.get(address)
+        if found is not None:
+            return found
+        number, size = int.from_bytes(address, "big"), len(address)
+        for length, base, mask, name in self._prefixes:
+            if length == size and number & mask == base:
+                return name
+        return ""

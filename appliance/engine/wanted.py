@@ -1,0 +1,34 @@
+"""Which protocols have to be parsed, and what of files has to be computed: only what somebody asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from appliance.config.settings import AppSettings, Settings
+from appliance.detect.ruleset import Ruleset
+from appliance.firewall.bound import BoundPolicies
+
+_HASHES = frozenset(("md5", "sha1", "sha256"))
+
+
+def with_needs(settings: AppSettings, needs: frozenset[str]) -> AppSettings:
+    """Add the file hashes and types that rules compare to those that the settings ask for."""
+    return replace(
+        settings,
+        force_hashes=settings.force_hashes | (needs & _HASHES),
+        force_magic=settings.force_magic or "magic" in needs,
+    )
+
+
+def wanted_protocols(
+    settings: Settings, ruleset: Ruleset | None, bound: BoundPolicies | None
+) -> frozenset[str] | None:
+    """Name the protocols to parse; None is all, which is what any record of theirs or any rule needs.
+
+    Without rules and without an output nobody looks at what parsers find. Recognition of applications,
+    which application control needs, goes on either way.
+    """
+    del bound
+    if settings.eve or (ruleset is not None and len(ruleset)):
+        return None
+    return frozenset()
