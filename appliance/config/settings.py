@@ -10,14 +10,18 @@ SECOND = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """Bounds and choices of packet decoding. Ports are UDP destination ports."""
+    """Bounds and choices of packet decoding.
+
+    Ports are of UDP: for VXLAN the destination, for the others either end.
+    Teredo without ports is tried on all.
+    """
 
     max_depth: int = 8
     vxlan_ports: tuple[int, ...] = (4789,)
     geneve_ports: tuple[int, ...] = (6081,)
     teredo_ports: tuple[int, ...] = (3544,)
     teredo: bool = True
-    erspan1: bool = False  # ERSPAN type I, which has no header of its own
+    erspan1: bool = True  # ERSPAN type I, which has no header of its own
     vntag: bool = False
     checksums: str = "auto"  # "all", "none" or "auto" (verified unless the capture shows offload)
 

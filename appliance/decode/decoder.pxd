@@ -11,7 +11,8 @@ from appliance.decode.udptunnel cimport udp_tunnel
 
 cdef class Decoder:
     cdef public int max_depth, layers
-    cdef public bint teredo_anywhere
+    cdef public bint erspan1, teredo_anywhere
+    cdef public dict shims
     cdef public bytes udp_ports
     @cython.locals(packet=Packet, kind=int)
     cpdef Packet decode(self, bytes frame, int linktype, long long now, long long number, Py_ssize_t wirelen=*)

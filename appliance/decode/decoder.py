@@ -16,7 +16,7 @@ from appliance.decode.icmp import icmp, icmpv6
 from appliance.decode.ipv4 import ipv4
 from appliance.decode.ipv6 import ipv6
 from appliance.decode.link import LINKS, ppp, pppoe_discovery, pppoe_session
-from appliance.decode.numbers import ETH_BRIDGE, ETH_PPP, LINK_RAW
+from appliance.decode.numbers import ETH_BRIDGE, ETH_PPP, ETH_VNTAG, IPV4_OF_VJ, LINK_RAW, MAX_LAYERS
 from appliance.decode.tcp import tcp
 from appliance.decode.transport import esp, igmp, sctp, udp
 from appliance.decode.tunnel import gre, ip_in_ip, ipv6_in_ip
@@ -35,7 +35,7 @@ SUPPORTED_LINKTYPES: Final = frozenset(LINKS)
 class Decoder:
     """Decodes frames; holds only settings and, while a frame is at hand, how deep it goes."""
 
-    __slots__ = ("layers", "max_depth", "teredo_anywhere", "udp_ports")
+    __slots__ = ("erspan1", "layers", "max_depth", "shims", "teredo_anywhere", "udp_ports")
 
     def __init__(self, settings: DecodeSettings) -> None:
         """Prepare tables of tunnel ports. With Teredo on and no port for it, every port is tried."""
@@ -43,6 +43,8 @@ class Decoder:
         self.layers: int = 0
         self.teredo_anywhere: bool = settings.teredo and not settings.teredo_ports
         self.udp_ports: bytes = _port_table(settings)
+        self.erspan1: bool = settings.erspan1
+        self.shims: dict[int, Shim] = {k: v for k, v in SHIMS.items() if k != ETH_VNTAG or settings.vntag}
 
     def decode(self, frame: bytes, linktype: int, now: int, number: int, wirelen: int = -1) -> Packet:
         """Decode one frame.
@@ -110,14 +112,14 @@ class Decoder:
             if kind == 0x86DD:
                 packet.ethertype = kind
                 return self.over_ipv6(packet, ipv6(packet))
-            if kind == 0x10800:
+            if kind == IPV4_OF_VJ:
                 return self.over_vj(packet)
             self.layers += 1
-            if self.layers > 16:
+            if self.layers > MAX_LAYERS:
                 packet.note("too_many_layers")
                 return -1
             packet.ethertype = kind
-            shim = llc if kind <= 0x05FF else SHIMS.get(kind)
+            shim = llc if kind <= 0x05FF else self.shims.get(kind)
             if shim is None:
                 self.unknown(packet, after)
                 return -1
@@ -171,7 +173,7 @@ class Decoder:
     def over_ip(self, packet: Packet, proto: int) -> int:
         """Decode protocols that either version may hold."""
         if proto == 47:
-            return gre(packet)
+            return gre(packet, self.erspan1)
         if proto == 4:
             return ip_in_ip(packet)
         if proto == 41:
@@ -197,7 +199,7 @@ class Decoder:
         while kind >= 0 and packet.inner is not None:
             inner = packet.inner
             self.layers += 1
-            if inner.depth > self.max_depth or self.layers > 16:
+            if inner.depth > self.max_depth or self.layers > MAX_LAYERS:
                 packet.inner = None
                 packet.note("too_many_layers")
                 return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from appliance.decode.numbers import MAX_LAYERS, MAX_VLANS
 from appliance.model.packet import Packet
 
 
@@ -74,7 +75,7 @@ def vlan(packet: Packet) -> int:
     if packet.payload_len < 4:
         packet.note("vlan.header_too_small")
         return -1
-    if len(packet.vlans) >= 3:
+    if len(packet.vlans) >= MAX_VLANS:
         packet.note("vlan.too_many_layers")
         return -1
     off = packet.payload_off
@@ -127,7 +128,7 @@ def mpls(packet: Packet) -> int:
     depth = 0
     while True:
         depth += 1
-        if depth > 16:
+        if depth > MAX_LAYERS:
             packet.note("too_many_layers")
             return -1
         if packet.payload_len < 4:

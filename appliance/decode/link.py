@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.decode.ethernet import advance, ethernet, u16
+from appliance.decode.numbers import IPV4_OF_VJ
 from appliance.model.packet import Packet
 
 # Address families as Linux, the BSDs, macOS and Windows number them.
@@ -84,7 +85,7 @@ def chdlc(packet: Packet) -> int:
 _PPP_IP: dict[int, tuple[int, int, str]] = {
     0x0021: (0x0800, 20, "ppp.ip4_pkt_too_small"),
     0x0057: (0x86DD, 40, "ppp.ip6_pkt_too_small"),
-    0x002F: (0x10800, 20, "ppp.vju_pkt_too_small"),
+    0x002F: (IPV4_OF_VJ, 20, "ppp.vju_pkt_too_small"),
     0x0281: (0x8847, 0, ""),
     0x0283: (0x8847, 0, ""),
 }

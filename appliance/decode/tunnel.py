@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from appliance.decode.carry import carry
+from appliance.decode.numbers import ETH_BRIDGE, ETH_PPP
 from appliance.model.packet import Packet
 
-_BRIDGE: Final = 0x6558
-_PPP: Final = 0x880B
-
 # GRE protocols that are followed, as they stand in the header.
-_GRE_CARRIES: Final = frozenset({0x0800, 0x86DD, 0x8100, 0x88A8, 0x8847, 0x8848, 0x894F, _BRIDGE, _PPP})
+_GRE_CARRIES: Final = frozenset({0x0800, 0x86DD, 0x8100, 0x88A8, 0x8847, 0x8848, 0x894F, ETH_BRIDGE, ETH_PPP})
 
 
 def ip_in_ip(packet: Packet) -> int:
@@ -41,8 +39,8 @@ def _ip(packet: Packet, version: int, least: int, kind: int, small: str, wrong: 
     return kind
 
 
-def gre(packet: Packet) -> int:
-    """Take what GRE carries."""
+def gre(packet: Packet, erspan1: bool = True) -> int:
+    """Take what GRE carries; ERSPAN type I only if ``erspan1``."""
     if packet.payload_len < 4:
         packet.note("gre.pkt_too_small")
         return -1
@@ -56,7 +54,7 @@ def gre(packet: Packet) -> int:
         return -1
     if size < 0:
         return -1
-    return _carried(packet, size)
+    return _carried(packet, size, erspan1)
 
 
 def _version0(packet: Packet) -> int:
@@ -125,7 +123,7 @@ def _version1_fault(first: int, second: int, proto: int) -> str | None:
             return anomaly
     if second & 0x78:
         return "gre.version1_flags"
-    if proto != _PPP:
+    if proto != ETH_PPP:
         return "gre.version1_wrong_protocol"
     return None if first & 0x20 else "gre.version1_no_key"
 
@@ -135,7 +133,7 @@ def _protocol(packet: Packet) -> int:
     return packet.frame[off + 2] << 8 | packet.frame[off + 3]
 
 
-def _carried(packet: Packet, size: int) -> int:
+def _carried(packet: Packet, size: int, erspan1: bool) -> int:
     """Hand on what follows a GRE header of ``size`` bytes."""
     kind = _protocol(packet)
     off = packet.payload_off + size
@@ -145,10 +143,11 @@ def _carried(packet: Packet, size: int) -> int:
             carry(packet, "gre", off, left)
             return kind
     elif kind == 0x88BE:
-        if not packet.frame[packet.payload_off] & 0x10:  # type I: no header of its own
+        if packet.frame[packet.payload_off] & 0x10:
+            return _erspan(packet, off, left, 1)
+        if erspan1:  # no header of its own, and no sequence number to tell it by
             carry(packet, "erspan", off, left)
-            return _BRIDGE
-        return _erspan(packet, off, left, 1)
+            return ETH_BRIDGE
     elif kind == 0x22EB:
         return _erspan(packet, off, left, 2)
     return -1
@@ -173,4 +172,4 @@ def _erspan(packet: Packet, off: int, left: int, version: int) -> int:
     vlan = (frame[off] & 0x0F) << 8 | frame[off + 1]
     if vlan:
         inner.vlans = (vlan,)
-    return _BRIDGE
+    return ETH_BRIDGE

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from appliance.decode.carry import carry
+from appliance.decode.numbers import ETH_BRIDGE
 from appliance.model.packet import Packet
 
 VXLAN, GENEVE, TEREDO = 1, 2, 4
 
-_BRIDGE: Final = 0x6558
 _CARRIES: Final = frozenset(
     {0x0800, 0x0806, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x8847, 0x8848, 0x8863, 0x8864, 0x894F}
 )
@@ -43,7 +43,7 @@ def vxlan(packet: Packet) -> int:
         packet.note("vxlan.unknown_payload_type")
         return -1
     carry(packet, "vxlan", off + 8, packet.payload_len - 8)
-    return _BRIDGE
+    return ETH_BRIDGE
 
 
 def geneve(packet: Packet) -> int:
@@ -58,7 +58,7 @@ def geneve(packet: Packet) -> int:
     if not _options_fit(frame, off + 8, off + size):
         return -1
     kind = _type_at(frame, off + 2)
-    if kind not in _CARRIES and kind != _BRIDGE:
+    if kind not in _CARRIES and kind != ETH_BRIDGE:
         packet.note("geneve.unknown_payload_type")
         return -1
     carry(packet, "geneve", off + size, packet.payload_len - size)

@@ -27,7 +27,7 @@ from appliance.decode import Decoder
 from appliance.model.packet import Packet
 
 MAC_A, MAC_B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-DECODER = Decoder(DecodeSettings())
+DECODER = Decoder(DecodeSettings(vntag=True))
 
 
 def decode(frame: bytes, linktype: int = 1) -> Packet:

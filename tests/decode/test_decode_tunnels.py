@@ -162,6 +162,15 @@ def test_tunnel_ports_are_settings() -> None:
     assert Decoder(off).decode(SOUND_FRAMES["teredo"][1], 1, 0, 1).inner is None
 
 
+def test_erspan_without_header_and_vn_tags_are_settings() -> None:
+    erspan = eth(0x800, ip4(47, bytes.fromhex("000088be") + FRAME))
+    assert Decoder(DecodeSettings(erspan1=False)).decode(erspan, 1, 0, 1).inner is None
+    tagged = eth(0x8926, bytes(4) + b"\x08\0" + INNER4)
+    assert decode(tagged).payload() == b"inner"
+    plain = Decoder(DecodeSettings()).decode(tagged, 1, 0, 1)
+    assert (plain.ip_version, plain.anomalies) == (0, ["ethernet.unknown_ethertype"])
+
+
 def test_a_malformed_carried_packet_speaks_for_itself() -> None:
     outer = decode(eth(0x800, ip4(4, ip4(6, tcp()[:10]))))
     inner = only_inner(outer)
