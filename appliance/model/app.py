@@ -66,6 +66,7 @@ class FileObject:
         "magic",
         "md5",
         "name",
+        "range",
         "sha1",
         "sha256",
         "size",
@@ -97,6 +98,7 @@ class FileObject:
         self.stored = False
         self.logged = False
         self.inspected = 0
+        self.range: tuple[int, int, int] | None = None  # (start, end, size) of a partial transfer
 
 
 class Transaction:

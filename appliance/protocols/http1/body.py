@@ -33,6 +33,7 @@ class Body:
         "tx_id",
         "cut",
         "ranged",
+        "is_file",
     )
 
     def __init__(self, tracker: FileTracker, direction: int, tx_id: int, limit: int) -> None:
@@ -51,6 +52,7 @@ class Body:
         self.events: list[str] = []
         self.closed = False
         self.cut = False
+        self.is_file = True
         self.ranged: tuple[int, int, int] | None = None
 
     def decode(self, kinds: list[str], bomb_limit: int) -> None:
@@ -74,7 +76,7 @@ class Body:
 
     def gap(self, length: int) -> None:
         """Take note that bytes are missing."""
-        if self.file is None and self.multipart is None:
+        if self.file is None and self.multipart is None and self.is_file:
             self._open(self.name)
         if self.file is not None:
             self.tracker.gap(self.file, length)
@@ -85,13 +87,24 @@ class Body:
         if self.closed:
             return
         self.closed = True
+        if self.file is not None and self.multipart is None:
+            self.tracker.close(self.file, complete and not self.cut)
+
+    def conclude(self) -> None:
+        """Nothing can come any more: what codings and multipart hold back is given out."""
         if self.chain is not None:
-            for piece in self.chain.finish():
+            pieces, self.chain = self.chain.finish(), None
+            for piece in pieces:
+                closed = self.closed
+                self._reopen()
                 self._take(piece)
+                if closed:
+                    self.close(complete=True)
         if self.multipart is not None:
             self._steps(self.multipart.finish())
-        if self.file is not None:
-            self.tracker.close(self.file, complete and not self.cut)
+            if self.multipart is not None and not self.files:
+                self._note("multipart_no_filedata")
+            self.multipart = None
 
     def _reopen(self) -> None:
         """More came after the end of the message: it belongs to it all the same."""
@@ -125,7 +138,7 @@ class Body:
         if self.multipart is not None:
             self._steps(self.multipart.feed(data))
             return
-        if self.file is None:
+        if self.file is None and self.is_file:
             self._open(self.name)
         if self.file is not None:
             self.tracker.append(self.file, data)
@@ -137,6 +150,7 @@ class Body:
         if len(name) > MAX_NAME:
             self._note("file_name_too_long")
         self.file = self.tracker.open(name, self.direction, self.tx_id)
+        self.file.range = self.ranged
         self.files.append(self.file)
 
     def _steps(self, steps: list[tuple[str, bytes]]) -> None:

@@ -11,7 +11,7 @@ import brotli
 _PIECE = 64 << 10  # decoded bytes handed on at a time
 _BOMB_RATIO = 2048
 _HOLD = 4096  # bytes kept to be passed on as they are, should nothing decode
-_MAX_GZIP_HEADER = 64 << 10
+_MAX_GZIP_HEADER = 8 << 10
 _MAX_MEMBERS = 1024  # gzip members in one body
 _LZMA_MEMORY = 1 << 20
 _SALVAGE = 4 << 20  # decoded bytes looked through for the place of an error
@@ -148,6 +148,8 @@ def gzip_header(data: bytes) -> int:
             at = end + 1
     if flags & 2:
         at += 2
+    if at > _MAX_GZIP_HEADER:
+        return -1
     return at if len(data) >= at else 0
 
 

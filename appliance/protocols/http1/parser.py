@@ -108,7 +108,9 @@ class HttpParser(Parser):
         self.request.settle()
         self.response.settle()
         self.upgrade = protocol
-        self.upgrade_data = (bytes(self.request.buffer), bytes(self.response.buffer))
+        rest = (bytes(self.request.buffer), bytes(self.response.buffer))
+        # Empty lines after the head of CONNECT and its answer are no part of what is tunnelled.
+        self.upgrade_data = (rest[0].lstrip(b"\r\n"), rest[1].lstrip(b"\r\n")) if protocol == "any" else rest
         self.request.buffer.clear()
         self.response.buffer.clear()
 

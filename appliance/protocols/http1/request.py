@@ -8,12 +8,14 @@ from appliance.model.app import COMPLETE
 from appliance.protocols.http1.framing import content_length, transfer_coding
 from appliance.protocols.http1.multipart import Multipart, boundary_of
 from appliance.protocols.http1.side import Side
-from appliance.protocols.http1.startline import looks_like_request, parse_request
+from appliance.protocols.http1.startline import looks_like_field, looks_like_request, parse_request
 from appliance.protocols.http1.transaction import LINE, HttpTransaction
 from appliance.protocols.http1.uri import parse as parse_target
 from appliance.protocols.http1.uri import split_host
 
 _AUTH = (b"basic", b"digest", b"bearer")
+_UPLOADS = frozenset({b"POST", b"PUT"})  # methods whose body is a file
+_MAX_HELD = 64 << 10  # bytes that wait for the answer to CONNECT
 _PROBE = 1024  # bytes after a request line without protocol in which a header field would show
 
 
@@ -57,6 +59,7 @@ class RequestSide(Side):
     def _begin(self, text: bytes, whole: bool) -> None:
         """Open a transaction for a request line."""
         self.settle()
+        self.conclude()
         tx = self.tx = self.parser.new_request()
         tx.request_line = text
         tx.request = parse_request(text)
@@ -73,6 +76,7 @@ class RequestSide(Side):
         if tx.target.port == -2:
             tx.note("invalid_server_port_in_request")
         tx.bodies[0].name = tx.bodies[1].name = tx.target.path
+        tx.bodies[0].is_file = tx.request.method.upper() in _UPLOADS
         tx.advance(0, LINE)
         self.state = self.on_headers if tx.request.protocol else self.on_short
 
@@ -81,16 +85,19 @@ class RequestSide(Side):
         tx = self.tx
         if tx is None:
             return False
-        spaced = False
-        for byte in self.buffer[:_PROBE]:
-            if byte == 0x3A:
+        start = 0
+        while start < _PROBE:
+            at = self.buffer.find(b"\n", start, _PROBE)
+            line = bytes(self.buffer[start : _PROBE if at < 0 else at])
+            if looks_like_field(line):
                 tx.note("request_line_missing_protocol")
                 self.state = self.on_headers
                 return True
-            if byte in b" \t":
-                spaced = True
-            elif byte in b"\r\n\x0b\x0c" or spaced:
+            if at < 0:
+                break
+            if not line.strip(b"\r") or looks_like_request(line):
                 return self._short()
+            start = at + 1
         if len(self.buffer) >= _PROBE or self.ended:
             return self._short()
         return False
@@ -121,6 +128,7 @@ class RequestSide(Side):
             self.finish_message()
             self.state = self.on_connect
             return True
+        self.decode_body(tx)
         boundary = boundary_of(headers.get(b"content-type") or b"")
         if boundary is not None:
             tx.bodies[0].multipart = Multipart(boundary)
@@ -128,6 +136,8 @@ class RequestSide(Side):
 
     def on_connect(self) -> bool:
         """Hold back what follows CONNECT until the response says what it is."""
+        if len(self.buffer) > _MAX_HELD:
+            self.parser.change("any")
         return False
 
     def refused(self) -> None:

@@ -6,7 +6,6 @@ from typing_extensions import override
 
 from appliance.model.app import COMPLETE
 from appliance.protocols.files import name_from_disposition
-from appliance.protocols.http1.decompress import codings
 from appliance.protocols.http1.framing import content_length, transfer_coding
 from appliance.protocols.http1.headers import Headers
 from appliance.protocols.http1.side import Side
@@ -84,6 +83,9 @@ class ResponseSide(Side):
         """Read a status line; anything else is a body without one."""
         if not self.buffer:
             return False
+        if self._is_stray():
+            self.state = self.on_stray
+            return True
         kind = looks_like_status(bytes(self.buffer[:256]))
         size = self._line_end(lone_cr_first=True)
         if size is None and not (kind is False and len(self.buffer) > _NO_STATUS):
@@ -100,9 +102,9 @@ class ResponseSide(Side):
             self._begin(parse_status(line.rstrip(b"\r\n")), line.rstrip(b"\r\n"))
             self.state = self.on_headers
             return True
-        return self._no_status(line, size)
+        return self._no_status(size)
 
-    def _no_status(self, line: bytes, size: int | None) -> bool:
+    def _no_status(self, size: int | None) -> bool:
         """Body without status line, unless the line is junk ahead of one."""
         if size is not None:
             following = bytes(self.buffer[size : size + 1])
@@ -111,24 +113,37 @@ class ResponseSide(Side):
             if following == b"H":
                 self.take(size)
                 return True
-        if not self.parser.waiting and self.last is not None and not self.ended_stream():
-            self.last.note("response_body_unexpected")
-            self.stray(self.take(len(line)))
-            return True
         self._begin(StatusLine(), b"")
         if self.tx is not None:
             self.tx.advance(1, HEADERS)
         self.state = self.on_stream
         return True
 
-    def ended_stream(self) -> bool:
-        """Tell whether the last response can take no more."""
-        return self.last is None
+    def _is_stray(self) -> bool:
+        """Tell whether the line at hand belongs to the response before: nobody waits, and it is no status."""
+        if self.parser.waiting or self.last is None:
+            return False
+        at = _first(self.buffer, 0)
+        head = bytes(self.buffer[: len(self.buffer) if at < 0 else at]).strip(_BLANK)
+        return bool(head) and not looks_like_status(head) and (at >= 0 or looks_like_status(head) is False)
+
+    def on_stray(self) -> bool:
+        """Read the rest of a line as body of the response before."""
+        if not self.buffer:
+            return False
+        if self.last is not None:
+            self.last.note("response_body_unexpected")
+        at = self.buffer.find(b"\n")
+        self.stray(self.take(len(self.buffer) if at < 0 else at + 1))
+        if at >= 0:
+            self.state = self.on_start
+        return True
 
     def _begin(self, status: StatusLine, line: bytes) -> None:
         """Join the response to its request."""
         self.settle()
         if self.tx is None:
+            self.conclude()
             self.tx = self.parser.next_unanswered()
         tx = self.tx
         self.ended_lfcr = False
@@ -175,13 +190,8 @@ class ResponseSide(Side):
 
     def _prepare(self, tx: HttpTransaction) -> None:
         """Set the body up: codings, name, range."""
-        headers, body, config = tx.headers[1], tx.bodies[1], self.parser.config
-        value = headers.get(b"content-encoding")
-        if value is not None:
-            kinds, events = codings(value, config.layer_limit, config.lzma)
-            for event in events:
-                tx.note(event)
-            body.decode(kinds, config.bomb_limit)
+        headers, body = tx.headers[1], tx.bodies[1]
+        self.decode_body(tx)
         disposition = headers.get(b"content-disposition")
         if disposition is not None:
             body.name = name_from_disposition(disposition) or body.name
@@ -217,6 +227,8 @@ class ResponseSide(Side):
         protocol = {b"h2c": "http2", b"websocket": "websocket"}.get(wanted)
         if protocol is None:
             self.parser.opaque()
+        elif tx.headers[0].get(b"upgrade") is None:
+            tx.note("failed_protocol_change")
         else:
             self.parser.change(protocol)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.protocols.http1.chunked import EMPTY, INVALID, chunk_size, could_be_size
+from appliance.protocols.http1.decompress import codings
 from appliance.protocols.http1.headers import split_field
 from appliance.protocols.http1.transaction import BODY, HEADERS, TRAILER, HttpTransaction
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from appliance.protocols.http1.parser import HttpParser
 
 _FOLD = b" \t\0"
+_MAX_SIZE_LINE = 1024  # bytes of a chunk size line with its extension
+_SHORT_SIZE = 16  # bytes that an unfinished chunk size line may have at the end
 _MAX_RAW = 64 << 10  # bytes of a field block kept as sent
 
 
@@ -235,7 +238,7 @@ class Side:
         # Looked at after eight bytes, or a line feed, whatever came in one piece.
         if not could_be_size(bytes(self.buffer[:8] if at < 0 or at >= 8 else self.buffer[: at + 1])):
             return self.bad_chunk(tx)
-        if (len(self.buffer) if at < 0 else at) > self.parser.config.field_limit:
+        if (len(self.buffer) if at < 0 else at) > _MAX_SIZE_LINE:
             return self.bad_chunk(tx)
         if at < 0:
             self.scanned = len(self.buffer)
@@ -320,6 +323,8 @@ class Side:
             self.finish_message()
         self.buffer.clear()
         self.scanned = 0
+        self.settle()
+        self.conclude()
         self.last = None
         self.state = self.on_resync
 
@@ -332,6 +337,9 @@ class Side:
         self.ended = True
         self.run()
         tx = self.tx
+        if tx is not None and self.state == self.on_chunk_size and len(self.buffer) > _SHORT_SIZE:
+            self.bad_chunk(tx)  # a body that only looked chunked, without any line feed
+            self.run()
         if tx is not None:
             complete = self.state == self.on_stream
             if self.state == self.on_headers:
@@ -339,6 +347,24 @@ class Side:
             self.close_body(complete)
             self.finish_message()
         self.settle()
+        self.conclude()
+
+    def conclude(self) -> None:
+        """No byte can belong to the last message any more."""
+        if self.last is not None:
+            self.last.bodies[self.direction].conclude()
+            self.last.sync()
+
+    def decode_body(self, tx: HttpTransaction) -> None:
+        """Undo the codings that the fields announce."""
+        value = tx.headers[self.direction].get(b"content-encoding")
+        if value is None:
+            return
+        config = self.parser.config
+        kinds, events = codings(value, config.layer_limit, config.lzma)
+        for event in events:
+            tx.note(event)
+        tx.bodies[self.direction].decode(kinds, config.bomb_limit)
 
     def settle(self) -> None:
         """Mark the finished message complete, now that nothing more came with it."""

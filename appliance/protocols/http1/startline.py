@@ -122,3 +122,9 @@ def looks_like_status(head: bytes) -> bool | None:
     if len(text) < 4:
         return None if b"http".startswith(text.lower()) else False
     return text.lower() == b"http"
+
+
+def looks_like_field(line: bytes) -> bool:
+    """Tell whether a line, or the beginning of one, is a header field."""
+    name, colon, _ = line.partition(b":")
+    return bool(colon) and bool(name.strip()) and not any(c in _SPACE for c in name.rstrip(b" \t"))

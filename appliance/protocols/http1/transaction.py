@@ -93,7 +93,7 @@ class HttpTransaction(Transaction):
         body: dict[str, Any] = {}
         host = self.host if self.host is not None else self.target.host
         if host:
-            body["hostname"] = text(host)
+            body["hostname"] = text(host.lower().rstrip(b"."))
         port = self.port if self.port >= 0 else self.target.port
         if port >= 0:
             body["http_port"] = port
@@ -225,7 +225,7 @@ def _cookie(tx: HttpTransaction, direction: int) -> bytes | None:
 
 def _host(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001 - getters share a form
     host = tx.host if tx.host is not None else tx.target.host
-    return host.lower() if host is not None else None
+    return host.lower().rstrip(b".") if host is not None else None
 
 
 def _field(key: bytes) -> Callable[[HttpTransaction, int], BufferValue]:
