@@ -105,7 +105,7 @@ class FirewallModel(Strict):
 
 
 def _tracked(value: Any) -> Any:
-    if value in {"all", "none"}:
+    if isinstance(value, str) and value in {"all", "none"}:
         return None if value == "all" else ()
     return tuple(cond.protocol_item(one) for one in (value if isinstance(value, list) else [value]))
 
