@@ -54,6 +54,8 @@ class Finisher:
         """Add a match to the report while there is room."""
         if signature.tags:
             match.context["tag"] = signature.tags
+        if signature.settings:
+            match.context["config"] = signature.settings
         reported = sum(1 for other in detection.matches if other.alert)
         if match.alert and reported >= self._settings.packet_alert_max:
             detection.discarded += 1
@@ -88,8 +90,8 @@ class Finisher:
 
 
 def _reported(signature: Signature, action: str) -> bool:
-    """Tell whether a match is shown: not that of a ``pass`` rule or one with ``noalert``."""
-    return action != "pass" and not signature.rule.noalert
+    """Tell whether a match is shown: not that of ``pass`` or ``config``, nor one with ``noalert``."""
+    return action not in {"pass", "config"} and not signature.rule.noalert
 
 
 def _concerns_flow(signature: Signature, match: Match) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appliance.detect.world import World
     from appliance.rulelang.tree import Rule
 
-ACTIONS = frozenset(("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth", "pass"))
+ACTIONS = frozenset(("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth", "pass", "config"))
 # Options that mean nothing to evaluation.
 DESCRIPTIVE = frozenset(
     ("rawbytes", "noalert", "alert", "target", "bypass", "prefilter", "nocase", "fast_pattern", "requires")
@@ -34,11 +34,12 @@ DESCRIPTIVE = frozenset(
 class Segment:
     """The options on one buffer, in the order written."""
 
-    __slots__ = ("absent", "name", "nodes", "position", "transforms")
+    __slots__ = ("absent", "direction", "name", "nodes", "position", "transforms")
 
     def __init__(self, name: str, position: Any) -> None:
         """Start without conditions."""
         self.name = name
+        self.direction = ""
         self.position = position
         self.nodes: list[Any] = []
         self.transforms: tuple[tuple[str, str], ...] = ()
@@ -104,7 +105,7 @@ class RuleBuilder:
             segment.nodes.append(node)
             return segment
         if isinstance(node, tree.IntMatch) and node.keyword == "urilen":
-            name = "http.uri" if node.extra == "norm" else "http.uri.raw"
+            name = "http.uri.raw" if node.extra == "raw" else "http.uri"
             self._segment(name, node.position).nodes.append(node)
             return current
         self._condition(node)
@@ -123,7 +124,12 @@ class RuleBuilder:
     def _select(self, node: tree.Buffer) -> Segment:
         """Turn to a buffer."""
         name = "" if node.name == "pkt_data" else node.name
-        return self._segment(name, node.position)
+        segment = self._segment(name, node.position)
+        if node.direction and segment.direction not in {"", node.direction}:
+            segment = Segment(name, node.position)
+            self.segments.append(segment)
+        segment.direction = node.direction
+        return segment
 
     def _on_buffer(self, node: Any, current: Segment | None) -> None:
         """Add a transform or ``absent`` to the selected buffer."""
@@ -154,6 +160,8 @@ class RuleBuilder:
             self._state(node)
         elif isinstance(node, tree.Filestore):
             self.store = True
+        elif isinstance(node, tree.ConfigOption):
+            self.signature.settings.append(node)
         elif not (self._file(node) or self._packet(node) or self._transaction(node)):
             name = keyword or type(node).__name__.lower()
             raise RefusedError(name, f"keyword {name} is not supported", node.position)
@@ -279,7 +287,7 @@ class RuleBuilder:
         if not specs:
             raise RefusedError(segment.name, f"buffer {segment.name} is not supported", segment.position)
         key = self.world.key(segment.name, segment.transforms, specs)
-        self.signature.tx_tests.append(BufferTest(key, chain, absent, or_else))
+        self.signature.tx_tests.append(BufferTest(key, chain, absent, or_else, segment.direction))
         if segment.name == "file.magic":
             self.signature.needs.add("magic")
 

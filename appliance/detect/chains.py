@@ -121,9 +121,9 @@ class ChainBuilder:
 
 
 def _mark_retries(steps: list[Step]) -> None:
-    """A content or pcre is tried again when a relative step follows before the next one."""
+    """A content or pcre is tried again when a relative step follows before the next that moves the cursor."""
     relative = False
     for step in reversed(steps):
         step.retry = relative
-        starts = isinstance(step, ContentStep | PcreStep)
+        starts = isinstance(step, ContentStep | PcreStep) and not step.negated
         relative = step.relative or (relative and not starts)

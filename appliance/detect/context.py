@@ -41,7 +41,6 @@ class Context:
         "now",
         "packet",
         "replaces",
-        "restart",
         "steps",
         "tx",
         "values",
@@ -59,7 +58,6 @@ class Context:
         self.lowered: bytes | None = None
         self.base: int = 0
         self.cursor: int = 0
-        self.restart: int = 0
         self.final: bool = True
         self.steps: int = 0
         self.endian: str = "big"
@@ -87,7 +85,6 @@ class Context:
         self.base = base
         self.final = final
         self.cursor = 0
-        self.restart = 0
         self.steps = 0
 
     def lower(self) -> bytes:

@@ -10,20 +10,20 @@ from appliance.detect.packetinspect import PacketInspector
 from appliance.detect.profile import Profile
 from appliance.detect.state import FlowDetect
 from appliance.detect.threshold import Thresholds
-from appliance.detect.thresholdfile import FileEntry
 from appliance.detect.txinspect import TxInspector
 from appliance.model.app import COMPLETE
 from appliance.model.flow import F_DROPPED, F_FROZEN, F_PASSED
+from appliance.model.packet import Packet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from appliance.config.settings import DetectSettings
     from appliance.detect.result import Detection, Filter, Match
     from appliance.detect.ruleset import Ruleset
     from appliance.model.chunk import Chunk
     from appliance.model.flow import Flow
-    from appliance.model.packet import Packet
+    from appliance.rulelang.thresholds import ThresholdConfig
 
 _OVER = F_DROPPED | F_PASSED | F_FROZEN
 
@@ -35,7 +35,7 @@ class Detector:
         self,
         ruleset: Ruleset,
         settings: DetectSettings,
-        thresholds: Sequence[FileEntry] = (),
+        thresholds: ThresholdConfig | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
         """Prepare to inspect.
@@ -43,7 +43,7 @@ class Detector:
         Args:
             ruleset: what :func:`appliance.detect.compiler.compile_rules` made.
             settings: the same settings.
-            thresholds: entries of the threshold file.
+            thresholds: what the threshold file says.
             clock: gives a running time in ns; rules are then profiled in :attr:`profile`.
         """
         self.ruleset = ruleset
@@ -110,12 +110,14 @@ class Detector:
         return self._finisher.finish(found, ctx, inline, allowed, self.ruleset)
 
     def finish(
-        self, packet: Packet, flow: Flow, direction: int, now: int, allowed: Filter | None = None
-    ) -> Detection | None:
-        """Inspect what is left of one direction when the flow ends; ``packet`` stands for its last one."""
-        packet.direction = direction
-        packet.pseudo = True
-        return self.inspect(packet, flow, now, False, None, allowed)
+        self, flow: Flow, direction: int, now: int, allowed: Filter | None = None
+    ) -> tuple[Packet, Detection | None]:
+        """Inspect what is left of one direction when the flow ends.
+
+        Gives what was found and the pseudo packet, of no bytes, that it was found with.
+        """
+        packet = pseudo_packet(flow, direction, now)
+        return packet, self.inspect(packet, flow, now, False, None, allowed)
 
     def flow_ended(self, flow: Flow) -> None:
         """Forget the flow."""
@@ -141,3 +143,18 @@ class Detector:
         if state is None:
             state = flow.detect = FlowDetect()
         return state  # type: ignore[no-any-return]
+
+
+def pseudo_packet(flow: Flow, direction: int, now: int) -> Packet:
+    """Make a packet without bytes that goes in one direction of a flow."""
+    packet = Packet(b"", 0, now, 0)
+    ends = ((flow.client, flow.cport), (flow.server, flow.sport))
+    packet.src, packet.sport = ends[direction]
+    packet.dst, packet.dport = ends[1 - direction]
+    packet.ip_version = flow.ip_version
+    packet.proto = flow.proto
+    packet.vlans = flow.vlans
+    packet.flow = flow
+    packet.direction = direction
+    packet.pseudo = True
+    return packet

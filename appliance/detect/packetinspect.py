@@ -99,8 +99,9 @@ class PacketInspector:
         """Add rules whose pattern or port fits."""
         packet = self._ctx.packet
         ruleset = self._ruleset
-        if ruleset.non_ip and not packet.pseudo:
+        if not packet.pseudo:
             candidates.update(ruleset.non_ip)
+        self._by_event(candidates)
         if not packet.ip_version:
             return
         group = ruleset.group(packet.proto, self._ctx.direction)
@@ -117,6 +118,13 @@ class PacketInspector:
             group.stream_ports.lookup(packet.sport, packet.dport, candidates)
         if data and group.stream is not None:
             group.stream.search(data, candidates)
+
+    def _by_event(self, candidates: set[int]) -> None:
+        """Add rules that wait for an event which decoder or stream have noted."""
+        rules = self._ruleset.packet_events
+        for names in (self._ctx.packet.anomalies, self._ctx.events):
+            for name in names or ():
+                candidates.update(rules.get(name, ()))
 
     def _try(self, signature: Signature, found: list[Match]) -> None:
         """Evaluate one rule and note its match."""

@@ -162,6 +162,44 @@ class StreamSizeMatcher(Matcher):
         return answers.get(self.direction, client or server)
 
 
+class RpcMatcher(Matcher):
+    """``rpc``: a SunRPC call (RFC 5531 section 9), with a record mark before it on TCP."""
+
+    __slots__ = ("wanted",)
+
+    def __init__(self, node: tree.Rpc) -> None:
+        """Take over program, version and procedure."""
+        self.wanted = (node.program, node.version, node.procedure)
+
+    @override
+    def match(self, ctx: Context) -> bool:
+        """Compare the fields that the rule names."""
+        packet = ctx.packet
+        call = packet.payload()[4 if packet.proto == PROTO_TCP else 0 :][:24]
+        if len(call) < 24 or call[4:8] != b"\0\0\0\0" or call[8:12] != b"\0\0\0\2":
+            return False
+        fields = (int.from_bytes(call[i : i + 4], "big") for i in (12, 16, 20))
+        return all(want in {None, field} for want, field in zip(self.wanted, fields, strict=True))
+
+
+class BounceMatcher(Matcher):
+    """``ftpbounce``: a PORT command (RFC 959) that names another host than the one that sends it."""
+
+    __slots__ = ()
+
+    @override
+    def match(self, ctx: Context) -> bool:
+        """Compare the address in the command with the packet's source."""
+        packet = ctx.packet
+        line = packet.payload()[:64].lstrip()
+        if packet.ip_version != 4 or line[:5].upper() != b"PORT ":
+            return False
+        words = [word.strip() for word in line[5:].split(b",")[:4]]
+        if len(words) < 4 or not all(word.isdigit() and len(word) <= 3 for word in words):
+            return False
+        return [int(word) for word in words] != list(packet.src)
+
+
 def _getter(name: str, protocols: tuple[int, ...] = (), missing: int = MISSING) -> Getter:
     """Make a getter of a packet attribute that only packets of ``protocols`` have."""
 
@@ -264,8 +302,8 @@ IP_OPTIONS = {
     "rr": 7, "lsrr": 131, "lsrre": 131, "eol": 0, "nop": 1, "ts": 68, "sec": 130, "esec": 133,
     "ssrr": 137, "satid": 136, "any": -1,
 }  # fmt: skip
-TEXTS = frozenset(("ipopts", "sameip", "decode-event", "engine-event", "stream-event"))
-_OTHER = frozenset(("vlan.id", "stream_size", "ip_proto", "tcp.flags", "flags", "fragbits"))
+TEXTS = frozenset(("ipopts", "ftpbounce", "sameip", "decode-event", "engine-event", "stream-event"))
+_OTHER = frozenset(("vlan.id", "stream_size", "ip_proto", "rpc", "tcp.flags", "flags", "fragbits"))
 KEYWORDS = frozenset(FIELDS) | frozenset(_FLOW_SIDES) | TEXTS | _OTHER
 
 
@@ -281,6 +319,8 @@ def build(node: Any) -> Matcher | None:
         return FieldMatcher(_ip("proto"), Comparison(node.operator, node.number))
     if isinstance(node, tree.StreamSize):
         return StreamSizeMatcher(node)
+    if isinstance(node, tree.Rpc):
+        return RpcMatcher(node)
     return _text(node) if isinstance(node, tree.Text) else None
 
 
@@ -322,6 +362,8 @@ def _text(node: tree.Text) -> Matcher | None:
     if node.keyword == "ipopts":
         option = IP_OPTIONS.get(node.argument)
         return OptionMatcher(option) if option is not None else None
+    if node.keyword == "ftpbounce":
+        return BounceMatcher()
     if node.keyword == "sameip":
         return SameAddress()
     if node.keyword in {"decode-event", "engine-event"}:

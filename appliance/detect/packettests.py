@@ -36,10 +36,10 @@ class PacketBufferTest:
     def match(self, ctx: Context) -> bool:
         """Fetch and inspect."""
         data = PACKET_BUFFERS[self.name](ctx.packet)
-        if data is None or self.absent:
-            return (data is None and self.absent) or (
-                data is not None and self.or_else and inspect(self.chain, data, 0, True, ctx)
-            )
+        if data is None:
+            return self.absent
+        if self.absent and not self.or_else:
+            return False
         for change in self.changes:
             data = change(data)
         return inspect(self.chain, data, 0, True, ctx)

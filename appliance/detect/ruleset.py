@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.detect.addresses import AddressIndex
+from appliance.detect.packetkeys import EventMatcher
 from appliance.detect.prefilter import (
     CLASSES,
     GroupBuilder,
@@ -52,7 +53,8 @@ class Ruleset:
         self.address_only = self._address_index()
         self.protocol_only = [s.index for s in signatures if s.kind is Kind.PROTOCOL]
         self.groups = self._packet_groups()
-        self.non_ip = [s.index for s in signatures if s.header.non_ip]
+        self.packet_events = self._packet_events()
+        self.non_ip = [s.index for s in signatures if s.header.non_ip and event_of(s) is None]
         self._tables = self._tx_tables()
         self._tx_groups: dict[tuple[str, int], TxGroup] = {}
         self.event_rules = self._event_rules()
@@ -93,6 +95,8 @@ class Ruleset:
         for signature in self.signatures:
             if signature.kind not in {Kind.PACKET, Kind.STREAM} or signature.header.non_ip:
                 continue
+            if event_of(signature) is not None:
+                continue
             protocols = signature.header.protocols
             classes = CLASSES if protocols is None else sorted({protocol_class(p) for p in protocols})
             for number in classes:
@@ -126,6 +130,15 @@ class Ruleset:
                 group.always.append(signature.index)
         return group
 
+    def _packet_events(self) -> dict[str, list[int]]:
+        """Rules by the event of decoder or stream that they wait for."""
+        found: dict[str, list[int]] = {}
+        for signature in self.signatures:
+            name = event_of(signature)
+            if name is not None:
+                found.setdefault(name, []).append(signature.index)
+        return found
+
     def _event_rules(self) -> dict[str, list[int]]:
         """Rules by the application events they wait for."""
         found: dict[str, list[int]] = {}
@@ -133,3 +146,10 @@ class Ruleset:
             for name in signature.events[:1]:
                 found.setdefault(name, []).append(signature.index)
         return found
+
+
+def event_of(signature: Signature) -> str | None:
+    """Give the packet event without which a rule cannot match, None when there is none."""
+    if signature.kind not in {Kind.PACKET, Kind.STREAM}:
+        return None
+    return next((m.name for m in signature.matchers if isinstance(m, EventMatcher)), None)

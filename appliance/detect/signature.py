@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from appliance.detect.packettests import PacketBufferTest
     from appliance.detect.steps import Step
     from appliance.detect.txtests import TxTest
-    from appliance.rulelang.tree import Rule, Tag, Threshold
+    from appliance.rulelang.tree import ConfigOption, Rule, Tag, Threshold
 
 
 class Kind(IntEnum):
@@ -66,6 +66,7 @@ class Signature:
         "protocols",
         "rank",
         "rule",
+        "settings",
         "spans",
         "tags",
         "thresholds",
@@ -91,6 +92,7 @@ class Signature:
         self.effects: list[Effect] = []
         self.thresholds: list[Threshold] = []
         self.tags: list[Tag] = []
+        self.settings: list[ConfigOption] = []
         self.variables: int = 0
         self.protocols: frozenset[str] | None = None
         self.directions: tuple[int, ...] = (0, 1)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from appliance.detect.addresses import AddressMatcher
+from appliance.rulelang.thresholds import EventFilter, RateFilter, Suppress, ThresholdConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.detect.context import Context
     from appliance.detect.signature import Signature
-    from appliance.detect.thresholdfile import FileEntry
-    from appliance.rulelang.tree import Threshold
+    from appliance.rulelang.tree import Rule, Threshold
+
+EntryT = TypeVar("EntryT", Suppress, EventFilter, RateFilter)
 
 SECOND = 1_000_000_000
 # Answers: no match at all, a match with an alert, a match whose action counts but is not reported.
@@ -62,40 +64,44 @@ class CounterTable:
 
 
 class Thresholds:
-    """Applies the thresholds of rules and of the threshold file."""
+    """Applies the thresholds of rules and of the threshold file.
 
-    def __init__(self, entries: Sequence[FileEntry] = (), limit: int = 65_536) -> None:
-        """Take the entries of the threshold file."""
+    An entry for one rule takes the place of the rule's own; one for all rules is for those without.
+    """
+
+    def __init__(self, config: ThresholdConfig | None = None, limit: int = 65_536) -> None:
+        """Take over the threshold file; hold at most ``limit`` counters."""
         self.table = CounterTable(limit)
-        self._entries: dict[tuple[int, int], list[FileEntry]] = {}
-        for entry in entries:
-            self._entries.setdefault((entry.gid, entry.sid), []).append(entry)
-        self._matchers = {id(e): AddressMatcher(e.addresses) for e in entries if e.addresses is not None}
+        config = config or ThresholdConfig()
+        self._suppress = _by_rule(config.suppress)
+        self._filters = _by_rule(config.filters)
+        self._rates = _by_rule(config.rates)
+        self._matchers = {id(entry): AddressMatcher(entry.addresses) for entry in config.suppress}
 
     def apply(self, signature: Signature, ctx: Context) -> tuple[int, str]:
         """Count one match: what becomes of it, and the action it has now."""
-        answer, action = ALERT, signature.action
-        for node in signature.thresholds:
-            if node.kind == "detection_filter" and not self._detection_filter(signature, node, ctx):
-                return NOTHING, action
+        answer = ALERT
+        for node in self._nodes(signature):
             if node.kind != "detection_filter":
                 answer = self._threshold(signature, node, ctx)
-        for entry in self._file_entries(signature):
-            if entry.kind == "suppress":
-                answer = SILENT if self._suppressed(entry, ctx) else answer
-            elif entry.kind == "rate_filter":
-                action = self._rate(signature, entry, ctx) or action
-            elif not signature.thresholds and answer == ALERT:
-                answer = self._threshold(signature, entry.threshold, ctx)
+            elif not self._detection_filter(signature, node, ctx):
+                return NOTHING, signature.action
+        action = signature.action
+        for rate in _entries(self._rates, signature.rule):
+            action = self._rate(signature, rate, ctx) or action
+        for entry in _entries(self._suppress, signature.rule):
+            if self._suppressed(entry, ctx):
+                return SILENT if answer == ALERT else answer, action
         return answer, action
 
-    def _file_entries(self, signature: Signature) -> list[FileEntry]:
-        """Entries for this rule, for its generator and for all."""
-        if not self._entries:
-            return []
-        rule = signature.rule
-        found = self._entries.get
-        return [*found((rule.gid, rule.sid), ()), *found((rule.gid, 0), ()), *found((0, 0), ())]
+    def _nodes(self, signature: Signature) -> Sequence[Threshold | EventFilter]:
+        """Give the thresholds in force for a rule."""
+        if not self._filters:
+            return signature.thresholds
+        own = self._filters.get((signature.rule.gid, signature.rule.sid))
+        if own is not None or signature.thresholds:
+            return own or signature.thresholds
+        return _entries(self._filters, signature.rule)
 
     def _counter(self, signature: Signature, kind: str, track: str, ctx: Context) -> Counter | None:
         """Find the counter of what is tracked."""
@@ -113,7 +119,7 @@ class Thresholds:
             where = flow.id
         return self.table.get((signature.rule.gid, signature.rule.sid, kind, track, where), ctx.now)
 
-    def _detection_filter(self, signature: Signature, node: Threshold, ctx: Context) -> bool:
+    def _detection_filter(self, signature: Signature, node: Threshold | EventFilter, ctx: Context) -> bool:
         """Alert only above ``count`` matches within the period."""
         counter = self._counter(signature, node.kind, node.track, ctx)
         if counter is None:
@@ -121,7 +127,7 @@ class Thresholds:
         _advance(counter, node.seconds, ctx.now)
         return counter.count > node.count
 
-    def _threshold(self, signature: Signature, node: Threshold, ctx: Context) -> int:
+    def _threshold(self, signature: Signature, node: Threshold | EventFilter, ctx: Context) -> int:
         """Apply limit, threshold, both or backoff."""
         counter = self._counter(signature, node.kind, node.track, ctx)
         if counter is None:
@@ -138,27 +144,43 @@ class Thresholds:
             return ALERT
         return ALERT if counter.count == node.count else SILENT
 
-    def _suppressed(self, entry: FileEntry, ctx: Context) -> bool:
+    def _suppressed(self, entry: Suppress, ctx: Context) -> bool:
         """Tell whether the packet's address is one for which nothing is to be reported."""
-        matcher = self._matchers.get(id(entry))
-        if matcher is None:
+        if not entry.track:
             return True
+        matcher = self._matchers[id(entry)]
         source, target = matcher.has(ctx.packet.src), matcher.has(ctx.packet.dst)
         return {"by_src": source, "by_dst": target}.get(entry.track, source or target)
 
-    def _rate(self, signature: Signature, entry: FileEntry, ctx: Context) -> str:
+    def _rate(self, signature: Signature, entry: RateFilter, ctx: Context) -> str:
         """Give the action that a rate above the limit brings for a while, "" for no change."""
         counter = self._counter(signature, "rate_filter", entry.track, ctx)
         if counter is None:
             return ""
         if counter.action_until > ctx.now:
-            return entry.action
-        _advance(counter, entry.threshold.seconds, ctx.now)
-        if counter.count <= entry.threshold.count:
+            return entry.new_action
+        _advance(counter, entry.seconds, ctx.now)
+        if counter.count <= entry.count:
             return ""
         counter.action_until = ctx.now + entry.timeout * SECOND
         counter.count = 0
-        return entry.action
+        return entry.new_action
+
+
+def _by_rule(entries: Sequence[EntryT]) -> dict[tuple[int, int], list[EntryT]]:
+    """Index entries by generator and rule."""
+    found: dict[tuple[int, int], list[EntryT]] = {}
+    for entry in entries:
+        found.setdefault((entry.gid, entry.sid), []).append(entry)
+    return found
+
+
+def _entries(index: dict[tuple[int, int], list[EntryT]], rule: Rule) -> list[EntryT]:
+    """Entries for this rule, for its generator and for all."""
+    if not index:
+        return []
+    keys = ((rule.gid, rule.sid), (rule.gid, 0), (0, 0))
+    return [entry for key in keys for entry in index.get(key, ())]
 
 
 def _advance(counter: Counter, seconds: int, now: int) -> None:
@@ -169,7 +191,7 @@ def _advance(counter: Counter, seconds: int, now: int) -> None:
     counter.count += 1
 
 
-def _backoff(counter: Counter, node: Threshold) -> int:
+def _backoff(counter: Counter, node: Threshold | EventFilter) -> int:
     """Alert at ``count``, then each time the number of matches has grown ``multiplier`` times."""
     counter.count += 1
     due = counter.next or node.count

@@ -48,6 +48,7 @@ class TxInspector:
         """Evaluate the live transactions in the direction of the packet."""
         ctx = self._ctx
         app = ctx.flow.app
+        self._parser_events(allowed, found)
         looked = 0
         for tx in app.parser.transactions:
             if tx.skip[ctx.direction]:
@@ -95,10 +96,49 @@ class TxInspector:
             self._scan(view, key, known, table, candidates)
             side.scanned[key.number] = None if final else tuple(map(len, view.values(key)))
         if self._ruleset.event_rules and (view.tx.events or view.app_events):
-            for name in (*view.tx.events, *view.app_events):
-                candidates.update(self._ruleset.event_rules.get(name, ()))
+            self._by_event(view, candidates)
         for index in candidates:
             self._admit(self._ruleset.signatures[index], view, state, side)
+
+    def _by_event(self, view: TxView, candidates: set[int]) -> None:
+        """Add rules that wait for an event of this transaction, or of its parser among other things."""
+        rules = self._ruleset.event_rules
+        for name in view.tx.events:
+            candidates.update(rules.get(name, ()))
+        for name in view.app_events:
+            mixed = (i for i in rules.get(name, ()) if not _events_alone(self._ruleset.signatures[i]))
+            candidates.update(mixed)
+
+    def _parser_events(self, allowed: Filter | None, found: list[Match]) -> None:
+        """Evaluate rules on events that belong to no transaction, once for each direction."""
+        ctx = self._ctx
+        app = ctx.flow.app
+        events = app.parser.events
+        seen = ctx.flow.detect.events_seen
+        start = seen[ctx.direction]
+        if len(events) <= start:
+            return
+        seen[ctx.direction] = len(events)
+        ctx.tx = None
+        for name in events[start:]:
+            for index in self._ruleset.event_rules.get(name, ()):
+                signature = self._ruleset.signatures[index]
+                fits = signature.protocols is None or app.proto in signature.protocols
+                alone = _events_alone(signature) and len(signature.events) == 1
+                on = allowed is None or allowed.enabled(index)
+                if fits and alone and on and self._packet_part(signature):
+                    found.append(accept(signature, ctx, "packet"))
+
+    def _packet_part(self, signature: Signature) -> bool:
+        """Test what a rule says of the packet."""
+        ctx = self._ctx
+        ctx.captures = []
+        ctx.values = [0] * signature.variables
+        return (
+            signature.header.match(ctx)
+            and all(matcher.match(ctx) for matcher in signature.matchers)
+            and all(test.match(ctx) for test in signature.packet_tests)
+        )
 
     def _scan(
         self, view: TxView, key: BufferKey, known: tuple[int, ...], table: PatternTable, candidates: set[int]
@@ -182,6 +222,11 @@ class TxInspector:
         if waiting:
             return NO
         return MATCH if all(test.match(ctx) for test in signature.packet_tests) else NO
+
+
+def _events_alone(signature: Signature) -> bool:
+    """Tell whether a rule asks a transaction for events only."""
+    return len(signature.events) == len(signature.tx_tests)
 
 
 def _rank(entry: tuple[Signature, object, object]) -> int:

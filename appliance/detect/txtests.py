@@ -107,10 +107,16 @@ class TxTest:
 class BufferTest(TxTest):
     """A chain of steps on a buffer; one of its instances has to pass."""
 
-    __slots__ = ("absent", "chain", "key", "or_else")
+    __slots__ = ("absent", "chain", "key", "only", "or_else")
 
-    def __init__(self, key: BufferKey, chain: list[Step], absent: bool, or_else: bool) -> None:
-        """Inspect ``key`` with ``chain``; ``absent`` wants no buffer, ``or_else`` or a passing one."""
+    def __init__(
+        self, key: BufferKey, chain: list[Step], absent: bool, or_else: bool, direction: str = ""
+    ) -> None:
+        """Inspect ``key`` with ``chain``; ``absent`` wants no buffer, ``or_else`` or a passing one.
+
+        ``direction`` is "to_server" or "to_client" where the rule wants only one of the buffer's.
+        """
+        self.only = {"to_server": {0}, "to_client": {1}}.get(direction, {0, 1})
         self.key = key
         self.chain = chain
         self.absent = absent
@@ -119,7 +125,7 @@ class BufferTest(TxTest):
     @override
     def directions(self, protocols: frozenset[str] | None) -> set[int]:
         """Give the directions of the declarations."""
-        return _directions(self.key.specs, protocols)
+        return _directions(self.key.specs, protocols) & self.only
 
     @override
     def check(self, view: TxView, ctx: Context) -> int:

@@ -92,7 +92,7 @@ def refused(*bodies, settings=SETTINGS, resources=NONE):
     ]
 
 
-def detector(*bodies, settings=SETTINGS, resources=NONE, thresholds=(), clock=None):
+def detector(*bodies, settings=SETTINGS, resources=NONE, thresholds=None, clock=None):
     """Make a detector of rules."""
     return Detector(compiled(*bodies, settings=settings, resources=resources), settings, thresholds, clock)
 
