@@ -68,7 +68,10 @@ REQUEST = (
     b"Referer: r\r\nAccept: a\r\nAccept-Encoding: e\r\nAccept-Language: l\r\nConnection: close\r\n"
     b"Content-Type: t\r\nContent-Length: 4\r\n\r\nbody"
 )
-RESPONSE = b"HTTP/1.1 302 Found it\r\nServer: s\r\nLocation: /l\r\nSet-Cookie: k=v\r\nContent-Type: text/html; x\r\n\r\nanswer"
+RESPONSE = (
+    b"HTTP/1.1 302 Found it\r\nServer: s\r\nLocation: /l\r\nSet-Cookie: k=v\r\n"
+    b"Content-Type: text/html; x\r\n\r\nanswer"
+)
 BUFFERS = {
     ("http.uri", 0): b"/p q?x=1",
     ("http.uri.raw", 0): b"/p%20q?x=1",
@@ -183,8 +186,10 @@ EVENTS = {
     "failed_protocol_change": (GET, b"HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n"),
     "request_server_port_tcp_port_mismatch": (b"GET / HTTP/1.1\r\nHost: a:81\r\n\r\n", b""),
     "multipart_generic_error": (
-        b"POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-        b"Content-Length: 14\r\n\r\n--b\r\n\r\nx\r\n--b--",
+        (
+            b"POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+            b"Content-Length: 14\r\n\r\n--b\r\n\r\nx\r\n--b--"
+        ),
         b"",
     ),
 }

@@ -17,7 +17,10 @@ BOUND = b"--xx\r\nContent-Disposition: form-data; name=a; filename=f.txt\r\n\r\n
 
 REQUESTS = [
     b"GET /a/../b%20c?d=%41 HTTP/1.1\r\nHost: h\r\nX: 1\r\n 2\r\nX: 3\r\n\r\nGET /2 HTTP/1.0\r\n\r\n",
-    b"POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: v\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    (
+        b"POST /p HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3;x\r\nabc\r\n0\r\nT: v\r\n\r\nGET / HTTP/1.1\r\n\r\n"
+    ),
     b"POST /m HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=xx\r\nContent-Length: %d\r\n\r\n"
     % len(BOUND)
     + BOUND,

@@ -44,7 +44,8 @@ class HttpParser(Parser):
         """Learn the server, and what is wanted of files."""
         self.config = self._configs.of(flow.server)
         self.server_port = flow.sport
-        self.files = FileTracker(app.file_limit, app.force_hashes)
+        window = max(app.file_limit, self.config.request_body_limit, self.config.response_body_limit)
+        self.files = FileTracker(window, app.force_hashes)
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from typing_extensions import override
 
 from appliance.model.app import COMPLETE
@@ -11,6 +13,9 @@ from appliance.protocols.http1.headers import Headers
 from appliance.protocols.http1.side import Side
 from appliance.protocols.http1.startline import StatusLine, looks_like_status, parse_status
 from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction, content_range
+
+if TYPE_CHECKING:
+    from appliance.protocols.http1.parser import HttpParser
 
 _BLANK = b" \t\x0b\x0c\r\n\0"
 _NO_STATUS = 1024  # bytes without line end after which a body without status line is passed on
@@ -22,9 +27,9 @@ class ResponseSide(Side):
     direction = 1
     word = "response"
 
-    def __init__(self, parser: object) -> None:
+    def __init__(self, parser: HttpParser) -> None:
         """Start ahead of the first status line."""
-        super().__init__(parser)  # type: ignore[arg-type]
+        super().__init__(parser)
         self.ended_lfcr = False
 
     # --- lines: a lone CR, LF CR and CR CR LF end lines in responses, since clients take them so

@@ -1,0 +1,182 @@
+"""Lines and field blocks of HTTP/1 over bytes as they arrive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.protocols.http1.headers import split_field
+from appliance.protocols.http1.transaction import HEADERS, HttpTransaction
+
+if TYPE_CHECKING:
+    from appliance.protocols.http1.parser import HttpParser
+
+_FOLD = b" \t\0"
+_MAX_RAW = 64 << 10  # bytes of a field block kept as sent
+
+
+class FieldReader:
+    """One direction as a state machine: ``state`` is a method that tells whether it went on.
+
+    A state takes from ``buffer`` what it can use; it returns False when it needs more bytes. So the
+    result does not depend on how the bytes were cut.
+    """
+
+    direction = 0
+    word = "request"
+
+    def __init__(self, parser: HttpParser) -> None:
+        """Start ahead of the first line."""
+        self.parser = parser
+        self.buffer = bytearray()
+        self.scanned = 0
+        self.ended = False
+        self.tx: HttpTransaction | None = None
+        self.last: HttpTransaction | None = None
+        self.left = 0  # bytes of body or chunk to come
+        self.pending = b""  # a field line that may be continued
+        self.finishing = False  # last is complete but for what may follow at once
+        self.in_trailer = False
+        self.state = self.on_start
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.buffer += data
+        self.run()
+
+    def run(self) -> None:
+        """Go on as far as the bytes allow."""
+        while not self.parser.stopped and self.state():
+            pass
+
+    def on_start(self) -> bool:
+        """Wait for the first line of a message."""
+        raise NotImplementedError
+
+    def on_headers_done(self) -> bool:
+        """Decide what follows the field block."""
+        raise NotImplementedError
+
+    def finish_message(self) -> None:
+        """The message has ended."""
+        raise NotImplementedError
+
+    # --- lines
+
+    def take(self, count: int) -> bytes:
+        """Remove bytes from the front."""
+        data = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        self.scanned = 0
+        return data
+
+    def take_line(self) -> bytes | None:
+        """Give the next line with its line feed, None while there is none."""
+        at = self.buffer.find(b"\n", self.scanned)
+        if at < 0:
+            self.scanned = len(self.buffer)
+            if self.ended and self.buffer:
+                return self.take(len(self.buffer))
+            return None
+        return self.take(at + 1)
+
+    def too_long(self, size: int) -> bool:
+        """Tell whether a line is over the limit; the direction is then given up."""
+        if size <= self.parser.config.field_limit:
+            return False
+        if self.tx is not None:
+            self.tx.note(f"{self.word}_field_too_long")
+        self.give_up()
+        return True
+
+    def give_up(self) -> None:
+        """Stop reading this direction: what comes cannot be made sense of."""
+        if self.tx is not None:
+            self.close_body(complete=False)
+            self.finish_message()
+        self.buffer.clear()
+        self.state = self.on_lost
+
+    def on_lost(self) -> bool:
+        """Drop everything."""
+        self.buffer.clear()
+        self.scanned = 0
+        return False
+
+    # --- field block
+
+    def next_field_line(self) -> tuple[bytes, bool] | None:
+        """Give the next line of a field block and whether it ends the block."""
+        line = self.take_line()
+        if line is None:
+            return None
+        return line, line in {b"\r\n", b"\n"}
+
+    def on_headers(self) -> bool:
+        """Read one line of the field block."""
+        tx = self.tx
+        if tx is None:
+            return False
+        found = self.next_field_line()
+        if found is None:
+            return self.too_long(len(self.buffer))
+        line, end = found
+        if self.too_long(len(line)):
+            return True
+        raw = tx.headers[self.direction].raw
+        if len(raw) < _MAX_RAW:
+            raw += line
+        if end:
+            self.flush_field(tx)
+            return self.end_block(tx)
+        self.put_line(tx, line.rstrip(b"\r\n"))
+        return True
+
+    def end_block(self, tx: HttpTransaction) -> bool:
+        """The field block is over: a body follows, or after trailers nothing."""
+        if self.in_trailer:
+            self.in_trailer = False
+            self.finish_message()
+            return True
+        tx.advance(self.direction, HEADERS)
+        return self.on_headers_done()
+
+    def put_line(self, tx: HttpTransaction, line: bytes) -> None:
+        """Begin a field, or go on with the one before."""
+        if line[:1] and line[0] in _FOLD:
+            if not self.pending:
+                tx.note(f"invalid_{self.word}_field_folding")
+            elif self.continues(tx, line):
+                if not self.too_long(len(self.pending) + len(line)):
+                    self.pending += line
+                return
+            else:
+                tx.note(f"invalid_{self.word}_field_folding")
+        self.flush_field(tx)
+        self.pending = line
+
+    def continues(self, tx: HttpTransaction, line: bytes) -> bool:  # noqa: ARG002 - responses look at it
+        """Tell whether an indented line belongs to the field before it."""
+        return True
+
+    def flush_field(self, tx: HttpTransaction) -> None:
+        """Take the field that is complete now."""
+        line, self.pending = self.pending, b""
+        if not line:
+            return
+        headers = tx.headers[self.direction]
+        if headers.count >= self.parser.config.headers_limit:
+            tx.note(f"{self.word}_too_many_headers")
+            return
+        name, value, problems = split_field(line)
+        for problem in problems:
+            tx.note(
+                f"{self.word}_field_missing_colon"
+                if problem == "missing_colon"
+                else f"{self.word}_header_invalid"
+            )
+        if headers.add(name, value, self.parser.config.field_limit):
+            tx.note(f"{self.word}_header_repetition")
+
+    def close_body(self, complete: bool) -> None:
+        """End the body of the message."""
+        raise NotImplementedError
