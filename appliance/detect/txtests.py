@@ -142,8 +142,10 @@ class BufferTest(TxTest):
             return MATCH if self.absent and final else later
         if self.absent and not self.or_else:
             return ABORT
+        # New instances come, but each is whole; only the data of files grow by themselves.
+        whole = final or (spec.multi and self.key.name != "file.data")
         for data in values:
-            if inspect(self.chain, data, 0, final, ctx):
+            if inspect(self.chain, data, 0, whole, ctx):
                 return MATCH
         return later
 

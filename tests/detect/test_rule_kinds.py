@@ -1,0 +1,319 @@
+"""How often each kind of rule fires, and on what."""
+
+from dataclasses import replace
+
+import pytest
+from detect_world import (
+    BUFFERS,
+    CLIENT,
+    NOW,
+    SERVER,
+    SETTINGS,
+    ToyTx,
+    detector,
+    feed,
+    flow,
+    packet,
+    parse,
+    refused,
+    sids,
+    tcp,
+)
+
+from appliance.config.settings import DetectSettings
+from appliance.detect.compiler import compile_rules
+from appliance.model.app import COMPLETE, FileObject
+from appliance.model.chunk import Chunk
+from appliance.model.flow import F_DROPPED, F_PASSED
+
+
+def test_ip_only_fires_once_for_each_direction():
+    engine, stream = detector('alert tcp any any -> any any (msg:"x";)'), flow()
+    found = [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 0, 1, 1, 0)]
+    assert found == [[1], [], [1], [], []]
+
+
+def test_ip_only_by_address():
+    engine = detector(
+        'alert ip 10.0.0.1 any -> any any (msg:"x";)', 'alert ip 10.9.0.0/16 any -> any any (msg:"y";)'
+    )
+    assert sids(engine.inspect(packet(), None, NOW)) == [1]
+    assert sids(engine.inspect(packet(src=b"\x0a\x09\x01\x01"), None, NOW)) == [2]
+
+
+def test_packet_rule_fires_on_every_packet():
+    engine, stream = detector("alert tcp any any -> any 80 (flags:A;)"), flow()
+    assert [sids(engine.inspect(tcp(tcp_flags=16), stream, NOW)) for _ in range(3)] == [[1]] * 3
+
+
+def test_protocol_rule_fires_once_when_recognised():
+    engine, stream = detector("alert http any any -> any any (flow:established;)"), flow()
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    stream.app = flow(6, "http").app
+    assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 0, 1)] == [[1], [], [1]]
+
+
+def test_stream_rule_spans_pieces_and_fires_once():
+    engine, stream = detector('alert tcp any any -> any 80 (content:"attack";)'), flow()
+    assert feed(engine, stream, b"..att") == []
+    assert feed(engine, stream, b"ack..") == [1]
+    assert feed(engine, stream, b"") == []
+    assert feed(engine, stream, b"more") == []
+    assert feed(engine, stream, b"attack") == [1]
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_any_cut_finds_the_same(cut):
+    engine, stream = (
+        detector('alert tcp any any -> any 80 (content:"abc"; content:"def"; distance:2;)'),
+        flow(),
+    )
+    data = b"..abc--def.."
+    found = feed(engine, stream, data[:cut]) + feed(engine, stream, data[cut:])
+    assert found == [1]
+
+
+def test_window_bounds_what_is_kept():
+    settings = DetectSettings(window=8)
+    engine, stream = detector('alert tcp any any -> any 80 (content:"attack";)', settings=settings), flow()
+    feed(engine, stream, b"x" * 1000)
+    assert len(stream.detect.tails[0].data) == 8
+
+
+def test_gap_breaks_a_match():
+    engine, stream = detector('alert tcp any any -> any 80 (content:"attack";)'), flow()
+    feed(engine, stream, b"att")
+    engine.stream_data(stream, Chunk(0, 3, b"", 5))
+    assert feed(engine, stream, b"ack", offset=8) == []
+
+
+def test_depth_counts_from_the_start_of_the_stream():
+    engine, stream = detector('alert tcp-stream any any -> any 80 (content:"abc"; depth:6;)'), flow()
+    assert feed(engine, stream, b"xxx") == []
+    assert feed(engine, stream, b"abc") == [1]
+    assert feed(engine, stream, b"abc") == []
+
+
+def test_payload_of_packets_outside_of_streams():
+    engine = detector('alert tcp any any -> any 80 (content:"abc";)')
+    stream = flow()
+    stream.tcp.state = 0
+    assert sids(engine.inspect(tcp(b"abc"), stream, NOW)) == [1]
+    assert sids(engine.inspect(tcp(b"abc"), None, NOW)) == [1]
+    assert sids(engine.inspect(tcp(b"abc"), flow(), NOW)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'alert tcp-pkt any any -> any 80 (content:"abc";)',
+        'alert tcp any any -> any 80 (content:"abc"; dsize:3;)',
+        'alert tcp any any -> any 80 (content:"abc"; flow:no_stream;)',
+    ],
+)
+def test_per_packet_payload(body):
+    engine, stream = detector(body), flow()
+    assert sids(engine.inspect(tcp(b"abc"), stream, NOW)) == [1]
+    assert feed(engine, stream, b"abc") == []
+
+
+def test_finish_inspects_what_is_left():
+    engine, stream = detector('alert tcp any any -> any 80 (content:"abc"; flow:to_server;)'), flow()
+    engine.stream_data(stream, Chunk(0, 0, b"abc"))
+    pseudo, found = engine.finish(stream, 0, NOW)
+    assert sids(found) == [1]
+    assert (pseudo.src, pseudo.dst, pseudo.dport, pseudo.pseudo) == (CLIENT, SERVER, 80, True)
+
+
+def test_transaction_rule_fires_once_and_combines_buffers():
+    engine = detector(
+        'alert http any any -> any any (http.method; content:"POST"; http.request_body; content:"bad";)'
+    )
+    tx = ToyTx(0, (10, 0), http__method=b"POST")
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    tx.buffers["http.request_body"] = b"..ba"
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    tx.buffers["http.request_body"] = b"..bad"
+    found = engine.inspect(tcp(), stream, NOW)
+    assert [(m.source, m.tx, m.direction) for m in found.matches] == [("tx", tx, 0)]
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+
+
+def test_direction_of_buffers():
+    engine = detector('alert http any any -> any any (http.stat_code; content:"404";)')
+    tx = ToyTx(0, http__stat_code=b"404")
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(b"", 0), stream, NOW)) == []
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [1]
+
+
+def test_mixed_directions_need_the_transactional_arrow():
+    options = '(http.uri; content:"/a"; http.stat_code; content:"404";)'
+    engine = detector(f"alert http any any => any any {options}")
+    tx = ToyTx(0, (COMPLETE, 0), http__uri=b"/a")
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(b"", 0), stream, NOW)) == []
+    tx.buffers["http.stat_code"], tx.progress[1] = b"404", COMPLETE
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [1]
+
+
+def test_payload_content_in_application_rule():
+    engine, tx = (
+        detector('alert http any any -> any any (content:"raw"; http.uri; content:"/x";)'),
+        ToyTx(http__uri=b"/x"),
+    )
+    stream = flow(6, "http", [tx])
+    assert feed(engine, stream, b"..raw..") == [1]
+
+
+def test_multiple_instances_each_stand_alone():
+    engine = detector('alert dns any any -> any any (dns.query; content:"a"; content:"b"; distance:0;)')
+    for names, expected in (([b"xa", b"b"], []), ([b"q", b"a-b"], [1])):
+        tx = ToyTx(dns__query=names)
+        assert sids(engine.inspect(packet(), flow(17, "dns", [tx]), NOW)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "expected"),
+    [
+        ("http.host; absent;", None, [1]),
+        ("http.host; absent;", b"x", []),
+        ('http.host; absent:or_else; content:"x";', b"x", [1]),
+        ('http.host; absent:or_else; content:"x";', b"y", []),
+        ('http.host; content:!"x";', b"y", [1]),
+        ("http.host; bsize:3;", b"abc", [1]),
+        ("http.host; bsize:<3;", b"abc", []),
+        ('http.host; to_md5; content:"|90 01 50 98 3c d2 4f b0 d6 96 3f 7d 28 e1 7f 72|";', b"abc", [1]),
+        ('http.host; dotprefix; content:".evil.com"; endswith;', b"evil.com", [1]),
+        ('http.host; dotprefix; content:".evil.com"; endswith;', b"notevil.com", []),
+        ('http.host; to_lowercase; content:"abc";', b"ABC", [1]),
+        ('http.host; xor:"20"; content:"ABC";', b"abc", [1]),
+        ("urilen:4;", b"", [1]),
+        ("urilen:>4;", b"", []),
+    ],
+)
+def test_buffer_conditions(options, value, expected):
+    engine = detector(f"alert http any any -> any any (flow:to_server; {options})")
+    tx = ToyTx(http__host=value, http__uri=b"/abc")
+    assert sids(engine.inspect(tcp(), flow(6, "http", [tx]), NOW)) == expected
+
+
+def test_application_events():
+    engine = detector(
+        "alert http any any -> any any (app-layer-event:http.missing_host_header; flow:to_server;)",
+        "alert http any any -> any any (app-layer-event:http.too_many_warnings; flow:to_server;)",
+    )
+    tx = ToyTx(0, (0, 0))
+    stream = flow(6, "http", [tx])
+    tx.events.append("missing_host_header")
+    assert sids(engine.inspect(tcp(), stream, NOW)) == [1]
+    stream.app.parser.events.append("too_many_warnings")
+    assert sids(engine.inspect(tcp(), stream, NOW)) == [2]
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+
+
+def test_files():
+    engine = detector(
+        'alert http any any -> any any (fileext:"exe"; filesize:>3;)',
+        "alert http any any -> any any (filestore;)",
+    )
+    tx, file = ToyTx(0, (0, 0)), FileObject(0, b"a.EXE", 1, 0)
+    tx.files.append(file)
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [2]
+    assert file.store
+    file.size = 10
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [1]
+
+
+def test_value_keyword():
+    engine = detector("alert dns any any -> any any (dns.opcode:4;)")
+    for number, expected in ((4, [1]), (0, [])):
+        tx = ToyTx()
+        tx.numbers["dns.opcode"] = number
+        assert sids(engine.inspect(packet(), flow(17, "dns", [tx]), NOW)) == expected
+
+
+@pytest.mark.parametrize(
+    ("inline", "body", "flags", "verdict", "scope"),
+    [
+        (True, 'drop tcp any any -> any 80 (content:"bad";)', F_DROPPED, "drop", "flow"),
+        (False, 'drop tcp any any -> any 80 (content:"bad";)', 0, "drop", "flow"),
+        (True, 'pass tcp any any -> any 80 (content:"bad";)', F_PASSED, "pass", "flow"),
+        (True, "drop tcp any any -> any 80 (flags:A;)", 0, "drop", "packet"),
+    ],
+)
+def test_verdicts(inline, body, flags, verdict, scope):
+    engine, stream = detector(body, 'alert tcp any any -> any 80 (content:"next";)'), flow()
+    engine.stream_data(stream, Chunk(0, 0, b"bad"))
+    found = engine.inspect(tcp(tcp_flags=16), stream, NOW, inline)
+    assert (found.verdict, found.scope) == (verdict, scope)
+    assert stream.flags & (F_DROPPED | F_PASSED) == flags
+    engine.stream_data(stream, Chunk(0, 3, b"next"))
+    assert sids(engine.inspect(tcp(), stream, NOW)) == ([2] if scope == "packet" else [])
+
+
+def test_pass_hides_alerts_and_order_is_by_action():
+    engine = detector(
+        'alert udp any any -> any any (content:"abc";)',
+        'reject udp any any -> any any (content:"abc";)',
+        'drop udp any any -> any any (content:"abc";)',
+        'pass udp any any -> any any (content:"abcd";)',
+    )
+    assert sids(engine.inspect(packet(b"abc"), None, NOW)) == [3, 2, 1]
+    assert sids(engine.inspect(packet(b"abcd"), None, NOW)) == []
+
+
+def test_alert_limit():
+    bodies = [f'alert udp any any -> any any (content:"abc"; priority:{n + 1};)' for n in range(20)]
+    found = detector(*bodies).inspect(packet(b"abc"), None, NOW)
+    assert sids(found) == list(range(1, SETTINGS.packet_alert_max + 1))
+    assert found.discarded == 5
+
+
+class OnlySecond:
+    """Leaves the second rule on, and makes it drop."""
+
+    def enabled(self, rule_index):
+        return rule_index == 1
+
+    def action(self, rule_index):
+        return "drop"
+
+
+def test_filter_of_interfaces():
+    engine = detector(
+        'alert udp any any -> any any (content:"abc";)', 'alert udp any any -> any any (content:"abc";)'
+    )
+    found = engine.inspect(packet(b"abc"), None, NOW, True, None, OnlySecond())
+    assert sids(found) == [2]
+    assert found.verdict == "drop"
+
+
+def test_replace_is_reported():
+    engine = detector('alert udp any any -> any any (content:"abc"; replace:"xyz";)')
+    assert engine.inspect(packet(b"..abc"), None, NOW, True).replaces == [(2, b"xyz")]
+
+
+@pytest.mark.parametrize(
+    ("body", "keyword"),
+    [
+        ("alert tcp any any -> any any (iprep:src,BadHosts,>,10;)", "iprep"),
+        ("alert tcp any any -> any any (geoip:src,CH;)", "geoip"),
+        ("alert tcp any any -> any any (filemd5:none.list;)", "filemd5"),
+        ("alert udp any any -> any any (asn1:oversize_length 10;)", "asn1"),
+        ('alert tcp any any -> any any (pcre:"/a(b/";)', "pcre"),
+        ('alert http any any -> any any (http.server; content:"x";)', "http.server"),
+    ],
+)
+def test_refused_by_name(body, keyword):
+    assert refused(body) == [keyword]
+
+
+def test_rule_of_two_directions_is_refused():
+    rules = parse('alert http any any -> any any (http.uri; content:"a"; sid:1;)')
+    stat = parse('alert http any any -> any any (http.stat_code; content:"4"; sid:2;)')
+    mixed = replace(rules[0], options=rules[0].options + stat[0].options)
+    errors = compile_rules([mixed, *stat], SETTINGS, BUFFERS, {}, None)[1]
+    assert [(e.keyword, e.sid) for e in errors] == [("flow", 1)]
