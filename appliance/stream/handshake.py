@@ -249,7 +249,7 @@ class Handshake:
         rival = TcpPeer()
         rival.os_policy = session.server.os_policy
         self._begin(rival, packet, now)
-        rival.wscale = packet.wscale if packet.wscale >= 0 and session.client.wscale > 0 else 0
+        rival.wscale = rival.wscale if rival.wscale >= 0 and session.client.wscale > 0 else 0
         self._limit(rival, rival.base_seq, session.client.window)
         queue.append(rival)
 

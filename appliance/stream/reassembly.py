@@ -12,7 +12,7 @@ from appliance.model.tcp import P_FIN, TcpPeer, TcpSegment
 from appliance.model.verdict import Reason
 from appliance.stream.overlap import POLICIES
 from appliance.stream.result import StreamResult
-from appliance.stream.retention import OVERHEAD, Retention
+from appliance.stream.retention import Retention
 from appliance.stream.segments import (
     DIFFERENT,
     UNKNOWN,
@@ -114,7 +114,7 @@ class Reassembly:
         high = min(peer.position, stop)
         if low >= high:
             return True
-        outcome = compare(peer.buffer, packet.payload(), start, low, high)
+        outcome = compare(peer.buffer or [], packet.payload(), start, low, high)
         if outcome == DIFFERENT:
             return self._refuse("reassembly_overlap_different_data", result)
         if outcome == UNKNOWN:
@@ -183,17 +183,19 @@ class Reassembly:
         if over and new.start > self._front(peer):
             result.apply(self.policy, _TARGET)
             return self._refuse("reassembly_no_segment", result)
-        if segments and new.start < segments[len(segments) - 1].stop:
+        segment = segments[len(segments) - 1] if segments else new
+        if segment is not new and new.start < segment.stop:
             if not self._overlap(peer, segments, new, result):
                 return False
         else:
             segments.append(new)
             peer.held += size
-            self.memory.total += size + OVERHEAD
+            self.memory.total += size + self.memory.overhead
         if self.inline or one_sided or over:
+            segment = segments[0]
             if one_sided and len(segments) > PATIENCE:
-                self.release(peer, direction, segments[0].start, True, result)
-            if segments[0].start <= peer.position:
+                self.release(peer, direction, segment.start, True, result)
+            if segment.start <= peer.position:
                 self.release(peer, direction, self._front(peer), False, result)
         return True
 
@@ -210,7 +212,7 @@ class Reassembly:
         count = len(segments)
         grown = insert(segments, new, rule)
         peer.held += grown
-        self.memory.total += grown + OVERHEAD * (len(segments) - count)
+        self.memory.total += grown + self.memory.overhead * (len(segments) - count)
         return True
 
     def _front(self, peer: TcpPeer) -> int:
@@ -235,8 +237,8 @@ class Reassembly:
         parts: list[bytes] = []
         count = 0
         while peer.position < upto:
-            if count < len(segments) and segments[count].start <= peer.position:
-                segment = segments[count]
+            segment = segments[count] if count < len(segments) else None
+            if segment is not None and segment.start <= peer.position:
                 end = min(upto, segment.stop)
                 if segment.data is None:
                     self._flush(peer, direction, parts, result)
@@ -251,15 +253,13 @@ class Reassembly:
             elif not gaps:
                 break
             else:
-                end = upto
-                if count < len(segments) and segments[count].start < upto:
-                    end = segments[count].start
+                end = upto if segment is None else min(upto, segment.start)
                 self._flush(peer, direction, parts, result)
                 self._gap(peer, direction, end, result)
         self._flush(peer, direction, parts, result)
         if count:
             del segments[:count]
-            self.memory.total -= OVERHEAD * count
+            self.memory.total -= self.memory.overhead * count
 
     def _limit(self, peer: TcpPeer, upto: int) -> int:
         if peer.flags & P_FIN:
@@ -333,8 +333,8 @@ class Reassembly:
     def drain(self, peer: TcpPeer, direction: int, result: StreamResult) -> None:
         """Hand on all that waits, acknowledged or not, and end the direction."""
         if peer.segments:
-            last = peer.segments[len(peer.segments) - 1].stop
-            self.release(peer, direction, last, True, result)
+            segment = peer.segments[len(peer.segments) - 1]
+            self.release(peer, direction, segment.stop, True, result)
         self.end(peer, direction, result)
         self.memory.forget(peer)
 
@@ -343,8 +343,9 @@ class Reassembly:
         if peer.closed:
             return
         peer.closed = True
-        chunks = result.chunks
-        if chunks and chunks[len(chunks) - 1].direction == direction and chunks[len(chunks) - 1].data:
-            chunks[len(chunks) - 1].eof = True
-        else:
-            result.chunks.append(Chunk(direction, peer.delivered, b"", 0, True))
+        if result.chunks:
+            chunk = result.chunks[len(result.chunks) - 1]
+            if chunk.direction == direction and chunk.data:
+                chunk.eof = True
+                return
+        result.chunks.append(Chunk(direction, peer.delivered, b"", 0, True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from appliance.model.chunk import Chunk
 from appliance.model.verdict import Reason
 
+_NONE = Reason.NONE
+
 
 class StreamResult:
     """Outcome for one packet.
@@ -25,7 +27,7 @@ class StreamResult:
         """Say: nothing to report."""
         self.chunks: list[Chunk] = []
         self.events: list[str] = []
-        self.reason: Reason = Reason.NONE
+        self.reason: Reason = _NONE
         self.exception: str = ""
         self.exception_target: str = ""
         self.reused: bool = False

@@ -6,7 +6,7 @@ from appliance.stream.segments cimport find
 
 cdef class Retention:
     cdef public Py_ssize_t max_segments
-    cdef public long long max_held, max_total, total
+    cdef public long long max_held, max_total, overhead, total
 
     cpdef bint full(self, TcpPeer peer, long long size, Py_ssize_t count)
 

@@ -17,13 +17,14 @@ OVERHEAD = 96
 class Retention:
     """Counts ``total``, the memory of all connections, and keeps what was handed on."""
 
-    __slots__ = ("max_held", "max_segments", "max_total", "total")
+    __slots__ = ("max_held", "max_segments", "max_total", "overhead", "total")
 
     def __init__(self, settings: StreamSettings) -> None:
         """Take bounds from ``settings``."""
         self.max_segments: int = settings.max_segments
         self.max_held: int = settings.max_held
         self.max_total: int = settings.max_total
+        self.overhead: int = OVERHEAD
         self.total: int = 0
 
     def full(self, peer: TcpPeer, size: int, count: int) -> bool:
@@ -31,7 +32,7 @@ class Retention:
         return (
             count >= self.max_segments
             or peer.held + size > self.max_held
-            or self.total + size + OVERHEAD > self.max_total
+            or self.total + size + self.overhead > self.max_total
         )
 
     def keep(self, peer: TcpPeer, segment: TcpSegment) -> None:
@@ -42,7 +43,7 @@ class Retention:
         size = segment.stop - segment.start
         buffer.append(segment)
         peer.kept += size
-        self.total += size + OVERHEAD
+        self.total += size + self.overhead
         count = 0
         spare = len(buffer) - self.max_segments
         while count < len(buffer) and (
@@ -56,12 +57,15 @@ class Retention:
     def _drop(self, peer: TcpPeer, segment: TcpSegment) -> None:
         size = segment.stop - segment.start
         peer.kept -= size
-        self.total -= size + OVERHEAD
+        self.total -= size + self.overhead
 
     def acknowledged(self, peer: TcpPeer, upto: int) -> None:
         """Forget what lies before position ``upto``: the receiver has it."""
         buffer = peer.buffer
-        if not buffer or buffer[0].stop > upto:
+        if not buffer:
+            return
+        oldest = buffer[0]
+        if oldest.stop > upto:
             return
         count = find(buffer, upto)
         for index in range(count):
@@ -71,7 +75,7 @@ class Retention:
     def discard(self, peer: TcpPeer) -> None:
         """Throw away what waits."""
         if peer.segments:
-            self.total -= peer.held + OVERHEAD * len(peer.segments)
+            self.total -= peer.held + self.overhead * len(peer.segments)
         peer.segments = None
         peer.held = 0
 
@@ -79,13 +83,13 @@ class Retention:
         """Let go of all memory of a direction."""
         self.discard(peer)
         if peer.buffer:
-            self.total -= peer.kept + OVERHEAD * len(peer.buffer)
+            self.total -= peer.kept + self.overhead * len(peer.buffer)
         peer.buffer = None
         peer.kept = 0
 
     def charge(self, peer: TcpPeer) -> None:
         """Count the memory of a direction that was tracked elsewhere until now."""
         if peer.segments:
-            self.total += peer.held + OVERHEAD * len(peer.segments)
+            self.total += peer.held + self.overhead * len(peer.segments)
         if peer.buffer:
-            self.total += peer.kept + OVERHEAD * len(peer.buffer)
+            self.total += peer.kept + self.overhead * len(peer.buffer)
