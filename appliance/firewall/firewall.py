@@ -61,11 +61,16 @@ class Firewall:
         """
         if self.bound.empty:
             return ALLOWED
-        if flow is not None:
-            judged: FlowVerdict | None = flow.judged
-            if judged is not None and self._holds(judged, flow, now) and not len(self.guard.blocks):
-                return judged.later
-        return self._judge(packet, flow, now)
+        if flow is None:
+            return self._judge(packet, flow, now)
+        judged: FlowVerdict | None = flow.judged
+        if judged is not None and self._holds(judged, flow, now) and not len(self.guard.blocks):
+            answer = judged.later
+        else:
+            answer = self._judge(packet, flow, now)
+        if flow.flags & F_DROPPED and answer.verdict <= Verdict.ACCEPT:  # inspection has dropped it
+            return Judgement(Verdict.DROP, Reason.FLOW_DENIED, flow.action_by)
+        return answer
 
     def _holds(self, judged: FlowVerdict, flow: Flow, now: int) -> bool:
         """Tell whether a remembered verdict is the whole answer for the next packet."""

@@ -119,6 +119,17 @@ def test_a_live_connection_is_judged_by_new_policies(both):
     assert flow.flags & F_DROPPED
 
 
+def test_what_inspection_dropped_stays_dropped_under_new_policies(both):
+    _, flow, packet = both.open(A, B, dport=80)
+    flow.flags |= F_DROPPED
+    flow.action_by = "rule 1:1"
+    both.firewall.replace(World(BOTH, INV, epoch=2).bound)
+    for _ in range(2):
+        judgement = both.firewall.judge(packet, flow, 1)
+        assert (judgement.verdict, judgement.reason) == (Verdict.DROP, Reason.FLOW_DENIED)
+        assert judgement.by == "rule 1:1"
+
+
 def test_policies_follow_an_interface_into_a_new_inventory(both):
     _, flow, packet = both.open(A, B, dport=80)
     other = inventory(("a", [A], (), "lan"), ("b", [B], (), "lan"))
