@@ -1,9 +1,9 @@
 """Flows as plain data that JSON can carry, to follow a VM to another host.
 
-What goes along is what a flow is (ends, counters, TCP state, flags, flowbits, what was detected);
-what stays is what only this host can know: policy verdicts, parsers, bytes in flight. The
-new host judges the flow by its own policy again. Restoring trusts nothing: every field is checked
-for type and range, and data that does not fit is refused as a whole.
+What goes along is what a flow is: ends, counters, TCP state and the bytes that wait in it, flags,
+flowbits. What stays is what only this host can know: policy verdicts, parsers, and SYNs that still
+compete. The new host judges the flow by its own policy again. Restoring trusts nothing: every field
+is checked for type and range, and data that does not fit is refused as a whole.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from appliance.flow import waiting
 from appliance.flow.fields import Field, Flag, Hex, Int, IntMap, Ints, Text, Texts
 from appliance.model.flow import Flow
 from appliance.model.identity import VmInterface
@@ -21,7 +22,7 @@ VERSION = 1
 # Finds the interface of a VM by UUID and name; None when it is not known here.
 InterfaceOf = Callable[[str, str], VmInterface | None]
 
-_INT31, _INT63, _UINT32 = (1 << 31) - 1, (1 << 63) - 1, (1 << 32) - 1
+_INT31, _INT62, _INT63, _UINT32 = (1 << 31) - 1, (1 << 62) - 1, (1 << 63) - 1, (1 << 32) - 1
 _COUNT = Int(0, _INT63)
 _TEXT = Text(256)
 
@@ -102,8 +103,8 @@ def dump(flow: Flow) -> dict[str, Any]:
         data["tcp"] = None
     else:
         data["tcp"] = _pack(session, _SESSION)
-        data["tcp"]["client"] = _pack(session.client, _PEER)
-        data["tcp"]["server"] = _pack(session.server, _PEER)
+        data["tcp"]["client"] = _dump_peer(session.client)
+        data["tcp"]["server"] = _dump_peer(session.server)
     return data
 
 
@@ -186,9 +187,29 @@ def _session(data: object) -> TcpSession | None:
     )
 
 
-def _peer(peer: TcpPeer, data: dict[Any, Any], name: str) -> bool:
-    part = data.get(name)
-    return isinstance(part, dict) and _unpack(peer, _PEER, part)
+def _dump_peer(peer: TcpPeer) -> dict[str, Any]:
+    data = _pack(peer, _PEER)
+    data["segments"] = waiting.pack(peer.segments, peer.position, _INT62)
+    data["buffer"] = waiting.pack(peer.buffer, 0, peer.position)
+    return data
+
+
+def _peer(peer: TcpPeer, session: dict[Any, Any], name: str) -> bool:
+    """Read one end, with what waits of it: bytes to come lie behind its position, bytes kept before."""
+    data = session.get(name)
+    if not isinstance(data, dict) or not _unpack(peer, _PEER, data):
+        return False
+    if data.get("segments") is not None:
+        peer.segments = waiting.unpack(data["segments"], peer.position, _INT62)
+        if peer.segments is None:
+            return False
+        peer.held = sum([segment.stop - segment.start for segment in peer.segments])
+    if data.get("buffer") is not None:
+        peer.buffer = waiting.unpack(data["buffer"], 0, peer.position)
+        if peer.buffer is None:
+            return False
+        peer.kept = sum([segment.stop - segment.start for segment in peer.buffer])
+    return True
 
 
 def _name(interface: VmInterface | None) -> list[str]:

@@ -14,7 +14,7 @@ from appliance.flow import snapshot
 from appliance.flow.table import FlowTable
 from appliance.model.flow import Flow
 from appliance.model.identity import Vm, VmInterface
-from appliance.model.tcp import TcpPeer, TcpSession
+from appliance.model.tcp import TcpPeer, TcpSegment, TcpSession
 
 WEB = VmInterface(0, Vm("11-22", "web"), "eth0", b"\2\0\0\0\0\1")
 TEXT = st.text(max_size=20)
@@ -22,7 +22,7 @@ BIG = st.integers(0, (1 << 63) - 1)
 SMALL = st.integers(0, 255)
 UINT = st.integers(0, (1 << 32) - 1)
 
-# Fields that stay behind, by class: they belong to this host or to other layers.
+# Fields that stay behind or are written apart from the tables.
 LEFT = {
     Flow: {
         *(
@@ -39,7 +39,7 @@ LEFT = {
         ),
         *("parent", "queue", "tcp", "timeout"),
     },
-    TcpPeer: {"buffer", "held", "kept", "segments"},
+    TcpPeer: {"buffer", "held", "kept", "segments"},  # lists and their sizes, each checked on its own
     TcpSession: {"client", "queue", "server"},
 }
 
@@ -58,16 +58,42 @@ def test_every_field_of_the_model_is_either_carried_or_left_on_purpose(kind, tab
     assert not set(table) & LEFT[kind]
 
 
+def waiting_at(draw, place):
+    """Segments within 100 bytes of ``place``, and how many bytes they hold."""
+    sizes = draw(st.none() | st.lists(st.tuples(st.integers(0, 9), st.integers(1, 10)), max_size=5))
+    if sizes is None:
+        return None, 0
+    segments = []
+    for hole, length in sizes:
+        start = place + hole
+        place = start + length
+        data = draw(st.sampled_from([None, b"", bytes(range(30))]))
+        segments.append(TcpSegment(start, place, data, start, place))
+        segments[-1].skip = draw(st.integers(0, 9)) if data else 0
+    return segments, sum(length for _, length in sizes)
+
+
+def spans(segments):
+    """What segments say, however their data is cut."""
+    return segments and [
+        (s.start, s.stop, s.first, s.last, s.data and s.data[s.skip : s.skip + s.stop - s.start])
+        for s in segments
+    ]
+
+
 @st.composite
 def peers(draw, peer):
     for name in ("isn", "base_seq", "next_seq", "last_ack", "window", "edge", "fin_seq"):
         setattr(peer, name, draw(UINT))
-    for name in ("ts_seen", "delivered", "position"):
+    for name in ("ts_seen", "delivered"):
         setattr(peer, name, draw(BIG))
     peer.ts_last = draw(st.integers(-1, (1 << 32) - 1))
     peer.wscale, peer.tcp_flags, peer.flags = draw(st.integers(-1, 14)), draw(SMALL), draw(SMALL)
     peer.gaps, peer.synacks = draw(SMALL), draw(SMALL)
     peer.closed, peer.depth_reached = draw(st.booleans()), draw(st.booleans())
+    peer.position = draw(st.integers(100, 1 << 40))
+    peer.segments, peer.held = waiting_at(draw, peer.position)
+    peer.buffer, peer.kept = waiting_at(draw, peer.position - 100)
     peer.os_policy = draw(st.sampled_from(["", "linux"]))
     return peer
 
@@ -113,6 +139,10 @@ def test_round_trip(flow):
         for name in snapshot._PEER:
             assert getattr(again.tcp.client, name) == getattr(flow.tcp.client, name)
             assert getattr(again.tcp.server, name) == getattr(flow.tcp.server, name)
+        for side in ("client", "server"):
+            here, there = getattr(flow.tcp, side), getattr(again.tcp, side)
+            assert (spans(there.segments), there.held) == (spans(here.segments), here.held)
+            assert (spans(there.buffer), there.kept) == (spans(here.buffer), here.kept)
     # Judged anew where it arrives.
     assert (again.epoch, again.judged, again.queue) == (-1, None, -1)
     assert FlowTable(FlowSettings()).insert(again)
@@ -209,6 +239,59 @@ def test_bad_peers(name, value):
         assert snapshot.restore(data) is None
         del data["tcp"][side]
         assert snapshot.restore(data) is None
+
+
+SEGMENT = [1000, 1008, 1000, 1008, "00" * 8]
+# Segments of an end whose position is 1000, and whether they are taken.
+SEGMENTS = [
+    ([SEGMENT], True),
+    ([], True),
+    ([[1000, 1001, 1000, 1001, ""], [1001, 1005, 1001, 1005, None]], True),
+    ([SEGMENT, SEGMENT], False),
+    ([[999, 1007, 999, 1007, "00" * 8]], False),
+    ([[1000, 1000, 1000, 1000, ""]], False),
+    ([[1008, 1000, 1000, 1008, None]], False),
+    ([[1000, 1008, 1008, 1000, None]], False),
+    ([[1000, 1008, 1000, 1008, "00" * 7]], False),
+    ([[1000, 1008, 1000, 1008, "zz" * 8]], False),
+    ([[1000, 1 << 40, 1000, 1 << 40, None]], False),
+    ([[1000, 1 << 63, 1000, 1008, None]], False),
+    ([[1000.0, 1008, 1000, 1008, None]], False),
+    ([SEGMENT[:4]], False),
+    ([None], False),
+    ({}, False),
+    ([[1000 + 2 * n, 1001 + 2 * n, 0, 1, ""] for n in range(4097)], False),
+    ([[1000 + (n << 16), 1000 + (n + 1 << 16), 0, 1, None] for n in range(65)], False),
+]
+
+
+@pytest.mark.parametrize(("segments", "taken"), SEGMENTS)
+def test_segments(segments, taken):
+    data = valid()
+    data["tcp"]["client"]["position"] = 1000
+    data["tcp"]["client"]["segments"] = segments
+    assert (snapshot.restore(data) is not None) == taken
+
+
+def test_bytes_kept_lie_before_the_position():
+    data = valid()
+    data["tcp"]["server"]["buffer"] = [SEGMENT]
+    for position, taken in ((1007, False), (1008, True)):
+        data["tcp"]["server"]["position"] = position
+        assert (snapshot.restore(data) is not None) == taken
+
+
+def test_large_segments_are_split_and_their_sum_is_bounded():
+    flow = Flow(6, b"\1\2\3\4", b"\5\6\7\x08", 1, 2)
+    flow.id, flow.tcp = 5, TcpSession()
+    body = bytes(range(250)) * 1000
+    flow.tcp.client.segments = [TcpSegment(0, len(body), body, 0, len(body))]
+    again = snapshot.restore(snapshot.dump(flow)).tcp.client
+    assert b"".join(segment.data for segment in again.segments) == body
+    assert again.held == len(body)
+    body *= 40
+    flow.tcp.client.segments = [TcpSegment(0, len(body), body, 0, len(body))]
+    assert 3 << 20 < snapshot.restore(snapshot.dump(flow)).tcp.client.held <= 4 << 20
 
 
 def test_what_is_too_long_is_cut_and_still_readable():
