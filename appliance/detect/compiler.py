@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from appliance.detect import files, packetkeys, resources, transforms
@@ -66,6 +67,20 @@ def compile_rules(
         The ruleset, and an error for each rule that was refused.
     """
     world = World(settings, buffers, values, files_and_tables, resolve)
+    # Nothing made here is garbage: collecting meanwhile takes two thirds of the time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        signatures, errors = _build(rules, world)
+        rank(signatures, settings.action_order)
+        return Ruleset(signatures, world, cache), errors
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _build(rules: Iterable[Rule], world: World) -> tuple[list[Signature], list[RuleError]]:
+    """Make a signature of each rule, or an error."""
     signatures: list[Signature] = []
     errors = []
     for rule in rules:
@@ -74,5 +89,4 @@ def compile_rules(
         except RefusedError as error:
             place = error.position or rule.position
             errors.append(RuleError(place, error.keyword, error.reason, error.hint, rule.sid))
-    rank(signatures, settings.action_order)
-    return Ruleset(signatures, world, cache), errors
+    return signatures, errors

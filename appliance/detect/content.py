@@ -67,8 +67,9 @@ class ContentStep(Step):
         """Try each occurrence in the window, in order, until the rest of the chain holds."""
         data = ctx.lower() if self.nocase else ctx.data
         size = len(data)
-        low = self.low(ctx)
-        high = self.high(ctx, size)
+        # Variables reach 2^64: bring both ends to what a place in the data can be.
+        low = min(self.low(ctx), size + 1)
+        high = max(self.high(ctx, size), -1)
         if self.endswith:
             low = max(low, size - self.size) if high == size and ctx.final else high + 1
         failed = ABORT if self.fixed else NO

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from appliance.detect.hyperscan import PatternCache
     from appliance.detect.txtests import BufferKey
     from appliance.detect.world import World
+    from appliance.rulelang.tree import AddressSet
 
 # Stands for "any protocol" in the tables of transactions.
 ANY = ""
@@ -80,7 +81,7 @@ class Ruleset:
         for signature in self.signatures:
             if signature.kind is Kind.IP_ONLY:
                 rule = signature.rule
-                chosen = rule.destination if rule.source.any else rule.source
+                chosen = min(rule.source, rule.destination, key=_extent)
                 both = rule.direction == "<>"
                 entries.append(
                     (rule.source if both and not rule.destination.any else chosen, signature.index)
@@ -146,6 +147,13 @@ class Ruleset:
             for name in signature.events[:1]:
                 found.setdefault(name, []).append(signature.index)
         return found
+
+
+def _extent(addresses: AddressSet) -> int:
+    """Measure how much of the address space a set covers; IPv6 counts by its high half."""
+    if addresses.any:
+        return 1 << 128
+    return sum((high - low + 1) >> (64 if version == 6 else 0) for version, low, high in addresses.ranges)
 
 
 def event_of(signature: Signature) -> str | None:

@@ -1,0 +1,12 @@
+from appliance.detect.context cimport Context
+
+cdef class Step:
+    cdef public bint relative, retry
+    cpdef int run(self, list chain, Py_ssize_t index, Context ctx) except? -9
+
+cdef class Check(Step):
+    cpdef bint test(self, Context ctx) except -1
+
+cpdef int follow(list chain, Py_ssize_t index, Context ctx) except? -9
+cpdef bint inspect(list chain, bytes data, long long base, bint final, Context ctx) except -1
+cpdef number(constant, int variable, Context ctx)
