@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from appliance.firewall.rule import (
@@ -29,8 +29,10 @@ _DIRECTIONS = {"in": IN, "out": OUT, "both": BOTH}
 _ACTIONS = {action.name.lower(): action for action in Action}
 
 
-def flatten(items: Iterable[Any], kind: str, known: Mapping[str, tuple[Any, ...]]) -> list[Any]:
+def flatten(items: Sequence[Any], kind: str, known: Mapping[str, tuple[Any, ...]]) -> list[Any]:
     """Replace references to lists (or groups) by what these hold, each once."""
+    if not _names_something(items):
+        return list(items)
     flat: list[Any] = []
     seen: set[str] = set()
     waiting = list(items)
@@ -42,6 +44,11 @@ def flatten(items: Iterable[Any], kind: str, known: Mapping[str, tuple[Any, ...]
             seen.add(item.name)
             waiting.extend(known.get(item.name, ()))
     return flat
+
+
+def _names_something(items: Sequence[Any]) -> bool:
+    """Tell whether there is a reference among ``items``; most rules have none."""
+    return Reference in map(type, items)
 
 
 class Resolver:
@@ -81,13 +88,15 @@ class Resolver:
             model.log,
         )
 
-    def addresses(self, items: Iterable[Any]) -> tuple[Prefix, ...]:
+    def addresses(self, items: Sequence[Any]) -> tuple[Prefix, ...]:
         """Give the address ranges among ``items`` and the lists they name."""
         return tuple(i for i in flatten(items, "list", self.whole.addresses) if isinstance(i, Prefix))
 
     def _endpoint(self, condition: Condition | None, vm: Vm | None) -> Endpoint | None:
         if condition is None:
             return None
+        if not _names_something(condition.items):
+            return Endpoint(condition.items, negated=condition.negated)
         key = (condition, vm.uuid if vm is not None and uses_self(condition, self.whole) else "")
         found = self._endpoints.get(key)
         if found is None:
@@ -161,7 +170,7 @@ def _outside(windows: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...
 
 def uses_self(condition: Condition | None, whole: PolicySet) -> bool:
     """Tell whether a condition means something else for each VM."""
-    if condition is None:
+    if condition is None or not _names_something(condition.items):
         return False
     return any(
         isinstance(i, Reference) and i.kind == "self" for i in flatten(condition.items, "group", whole.groups)
