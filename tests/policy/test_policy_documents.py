@@ -288,9 +288,9 @@ def test_a_hundred_thousand_rules_compile_soon(policies, rules):
     for n in range(1000):
         binding = {"policy": f"p{n % policies}", "uuid": inv.vms[n].uuid}
         whole.bindings.append(policy_binding(binding))
-    before = time.perf_counter()
+    before = time.process_time()
     bound = compile_policies(whole, inv)
-    assert time.perf_counter() - before < 20  # a third of it on a machine that does nothing else
+    assert time.process_time() - before < 10
     assert len(bound.policies) == 1000
     assert bound.policies[7].inbound.count == rules
 
