@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.detect.bits import FlowBitCheck, HostBitCheck
+from appliance.detect.bits import HostBitCheck
 from appliance.detect.content import ContentStep
-from appliance.detect.packetkeys import FIELDS, FieldMatcher, FlagMatcher
+from appliance.detect.packetkeys import FIELDS, FieldMatcher
 from appliance.detect.packettests import AppProtocolMatcher
-from appliance.detect.reputation import CountryMatcher, ReputationMatcher
+from appliance.detect.reputation import ReputationMatcher
 from appliance.detect.signature import Kind, Signature
 
 if TYPE_CHECKING:
     from appliance.rulelang.tree import FlowOption
 
 _DSIZE = FIELDS["dsize"]
-# Conditions that are the same for all packets of one direction of a flow, near enough.
-_STABLE = (CountryMatcher, ReputationMatcher, FlowBitCheck, HostBitCheck)
+# Conditions that leave a rule one on addresses; all others are looked at packet by packet.
+_STABLE = (ReputationMatcher, HostBitCheck)
 
 
 def classify(signature: Signature, option: FlowOption | None) -> None:
@@ -59,7 +59,7 @@ def _anchored(signature: Signature) -> bool:
 def _protocol_only(signature: Signature) -> bool:
     """Only the application's name is asked for."""
     named = [m for m in signature.matchers if isinstance(m, AppProtocolMatcher)]
-    rest = [m for m in signature.matchers if not isinstance(m, AppProtocolMatcher | FlowBitCheck)]
+    rest = [m for m in signature.matchers if not isinstance(m, AppProtocolMatcher)]
     asked = signature.protocols is not None or bool(named)
     return asked and not rest and not signature.packet_tests
 
@@ -70,8 +70,4 @@ def _address_only(signature: Signature, option: FlowOption | None) -> bool:
         return False
     if signature.header.non_ip or signature.rule.protocol in {"tcp-pkt", "tcp-stream"}:
         return False
-    for matcher in signature.matchers:
-        number = isinstance(matcher, FieldMatcher) and matcher.getter is FIELDS.get("ip_proto")
-        if not (number or isinstance(matcher, _STABLE)) or isinstance(matcher, FlagMatcher):
-            return False
-    return True
+    return all(isinstance(matcher, _STABLE) for matcher in signature.matchers)
