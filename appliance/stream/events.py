@@ -71,7 +71,7 @@ EVENTS: MappingProxyType[str, str] = MappingProxyType(
         "pkt_invalid_ack": "acknowledges what was not sent, or is far too old",
         "pkt_broken_ack": "acknowledgement number without the ACK flag",
         "pkt_bad_window_update": "the window shrinks in a packet that lies beyond both streams",
-        "pkt_retransmission": "data sent again before it was acknowledged",
+        "pkt_retransmission": "data sent again before it was acknowledged, while the session is being closed",
         "pkt_spurious_retransmission": "data sent again after it was acknowledged",
         # reassembly
         "reassembly_segment_before_base_seq": "data before the start of the stream",

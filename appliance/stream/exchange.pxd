@@ -8,7 +8,7 @@ from appliance.stream.result cimport StreamResult
 from appliance.stream.validate cimport ack_ok, before, in_window, later, timestamp_ok
 
 cdef long long _MASK
-cdef int TH_ACK, TH_FIN
+cdef int TH_ACK, TH_FIN, _ESTABLISHED
 cdef int P_ACTIVE, P_EDGE, P_FIN, S_ASYNC, S_CONFIRMED, S_MIDSTREAM
 
 
@@ -17,10 +17,10 @@ cdef class Exchange:
     cdef public Judge judge
     cdef public bint inline, sees_acks
 
-    @cython.locals(sender=TcpPeer, other=TcpPeer, size=Py_ssize_t, one_sided=bint)
+    @cython.locals(sender=TcpPeer, other=TcpPeer, size=Py_ssize_t, one_sided=bint, closing=bint)
     cpdef bint take(self, TcpSession session, Packet packet, int direction, long long now, StreamResult result)
 
-    @cython.locals(state=int, end="long long")
+    @cython.locals(state=int, end="long long", after="long long")
     cpdef bint _valid(self, TcpSession session, TcpPeer sender, TcpPeer other, Packet packet, long long now, StreamResult result)
 
     cpdef str _name(self, dict names, int state, Packet packet, str fin_name)
@@ -28,8 +28,8 @@ cdef class Exchange:
     @cython.locals(window="long long")
     cpdef bint _bad_window_update(self, TcpPeer sender, TcpPeer other, Packet packet)
 
-    @cython.locals(end="long long", taken=bint)
-    cpdef bint _payload(self, TcpPeer sender, Packet packet, int direction, bint one_sided, StreamResult result)
+    @cython.locals(end="long long", taken=bint, known=bint)
+    cpdef bint _payload(self, TcpPeer sender, Packet packet, int direction, bint one_sided, bint closing, StreamResult result)
 
     @cython.locals(end="long long")
     cpdef _update(self, TcpPeer sender, Packet packet, long long now)

@@ -22,6 +22,7 @@ from appliance.stream.validate import ack_ok, before, in_window, later, timestam
 
 _MASK = 0xFFFFFFFF
 _S = TcpState
+_ESTABLISHED = int(TcpState.ESTABLISHED)
 
 # Events by state: acknowledgement impossible, out of window, FIN out of window, before the last ACK.
 _BAD_ACK = {
@@ -72,11 +73,14 @@ class Exchange:
             return False
         size = packet.payload_len
         one_sided = bool(session.flags & S_ASYNC)
-        if size and not self._payload(sender, packet, direction, one_sided, result):
+        closing = session.state > _ESTABLISHED
+        if size and not self._payload(sender, packet, direction, one_sided, closing, result):
             return False
         if direction == 1:
             session.flags |= S_CONFIRMED
         self._update(sender, packet, now)
+        if before(sender.base_seq, sender.last_ack) and not one_sided:
+            self.streams.acknowledge(sender, direction, sender.last_ack, result)
         if packet.tcp_flags & TH_ACK and not one_sided:
             self._acknowledge(sender, other, packet, direction, result)
         if (sender.flags | other.flags) & P_FIN:
@@ -110,7 +114,8 @@ class Exchange:
         end = (packet.seq + packet.payload_len) & _MASK
         if self.sees_acks and not in_window(session, sender, end, packet.payload_len):
             return self.judge.invalid(self._name(_BAD_SEQ, state, packet, "fin_out_of_window"), result)
-        if packet.payload_len == 0 and before((end + 1) & _MASK, sender.last_ack):
+        after = (end + 1) & _MASK
+        if packet.payload_len == 0 and before(after, sender.last_ack) and before(after, sender.next_seq):
             if session.flags & (S_ASYNC | S_MIDSTREAM):
                 return True
             return self.judge.invalid(_OLD.get(_S(state), _BAD_SEQ.get(_S(state), "")), result)
@@ -140,18 +145,24 @@ class Exchange:
         packet: Packet,
         direction: int,
         one_sided: bool,
+        closing: bool,
         result: StreamResult,
     ) -> bool:
-        """Hand the payload to reassembly; False when the packet must not take effect."""
+        """Hand the payload to reassembly; False when the packet must not take effect.
+
+        Data sent again before it was acknowledged is an everyday matter, and an event only in a session that
+        is being closed.
+        """
         end = (packet.seq + packet.payload_len) & _MASK
         if not before(sender.next_seq, end) and not one_sided:
-            if not before(sender.last_ack, end):
+            known = self.streams.known(sender, end)
+            if known and not before(sender.last_ack, end):
                 if packet.payload_len > 1 or end != sender.next_seq:
                     result.note("pkt_spurious_retransmission")
                 if before(packet.seq, (sender.isn + 1) & _MASK):
                     result.note("reassembly_segment_before_base_seq")
                 return True
-            if self.streams.known(sender, end):
+            if known and closing:
                 result.note("pkt_retransmission")
         taken = self.streams.accept(sender, direction, packet, packet.seq, one_sided, result)
         return taken or not self.inline
@@ -182,7 +193,6 @@ class Exchange:
             other.edge = edge
             other.flags |= P_EDGE
         other.last_ack = ack
-        other.next_seq = later(other.next_seq, ack)
         self.streams.acknowledge(other, 1 - direction, ack, result)
 
     def _ends(self, session: TcpSession, result: StreamResult) -> None:

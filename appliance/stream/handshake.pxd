@@ -34,6 +34,9 @@ cdef class Handshake:
     cpdef bint syn_cross(self, TcpSession session, Packet packet, long long now)
     cpdef bint early_ok(self, TcpSession session, Packet packet, StreamResult result)
 
+    @cython.locals(rivals=list, peer=TcpPeer)
+    cpdef bint _echoes(self, TcpSession session, Packet packet)
+
     @cython.locals(chosen=TcpPeer, peer=TcpPeer)
     cpdef TcpPeer _asked(self, TcpSession session, Packet packet)
 

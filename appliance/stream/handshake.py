@@ -116,10 +116,18 @@ class Handshake:
         return True
 
     def early_ok(self, session: TcpSession, packet: Packet, result: StreamResult) -> bool:
-        """Look at an answer to a SYN that is no SYN/ACK: a timestamp nobody offered shows a forgery."""
-        if packet.ts_val >= 0 and session.client.ts_last < 0 and not session.queue:
-            return self.judge.invalid("pkt_invalid_timestamp", result)
-        return True
+        """Look at an answer to a SYN that is no SYN/ACK: an echo of a timestamp nobody sent is forged."""
+        if packet.ts_val < 0 or not packet.ts_ecr or self._echoes(session, packet):
+            return True
+        return self.judge.invalid("pkt_invalid_timestamp", result)
+
+    def _echoes(self, session: TcpSession, packet: Packet) -> bool:
+        """Tell whether the echoed timestamp is one that a SYN of the client had."""
+        rivals: list[TcpPeer] = session.queue or []
+        for peer in (session.client, *rivals):  # noqa: SIM110 - a generator would not be typed statically
+            if peer.ts_last == packet.ts_ecr:
+                return True
+        return False
 
     def _asked(self, session: TcpSession, packet: Packet) -> TcpPeer | None:
         """Give the client's SYN that a SYN/ACK or RST acknowledges."""
@@ -144,8 +152,8 @@ class Handshake:
         chosen = self._asked(session, packet)
         if chosen is None:
             return self.judge.invalid("3whs_synack_with_wrong_ack", result)
-        if packet.ts_val >= 0 and chosen.ts_last < 0:
-            return self.judge.invalid("pkt_invalid_timestamp", result)
+        if chosen.ts_last >= 0 and not self.early_ok(session, packet, result):
+            return False
         if session.flags & S_FOUR_WAY and packet.seq != session.server.isn:
             return self.judge.invalid("4whs_synack_with_wrong_syn", result)
         self._choose(session, chosen)
@@ -312,7 +320,7 @@ class Handshake:
         """Take an ACK of the client although no SYN/ACK was seen: only its side passes here."""
         client, server = session.client, session.server
         if not self.async_oneside:
-            return self.judge.odd("", packet, result)
+            return self.judge.odd("", packet, result) if packet.payload_len else False
         if packet.seq != client.next_seq:
             return self.judge.invalid("3whs_async_wrong_seq", result)
         self._choose(session, client)

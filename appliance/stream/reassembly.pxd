@@ -66,12 +66,12 @@ cdef class Reassembly:
     @cython.locals(data=bytes)
     cpdef _deliver(self, TcpPeer peer, int direction, TcpSegment segment, bint keep, StreamResult result)
 
-    @cython.locals(upto="long long")
+    @cython.locals(upto="long long", sent="long long")
     cpdef acknowledge(self, TcpPeer peer, int direction, long long seq, StreamResult result)
 
     cpdef restart(self, TcpPeer peer, long long seq)
 
-    @cython.locals(segment=TcpSegment)
+    @cython.locals(segment=TcpSegment, acked="long long")
     cpdef drain(self, TcpPeer peer, int direction, StreamResult result)
 
     @cython.locals(chunk=Chunk)

@@ -319,10 +319,15 @@ class Reassembly:
             self.memory.keep(peer, segment)
 
     def acknowledge(self, peer: TcpPeer, direction: int, seq: int, result: StreamResult) -> None:
-        """Note that the receiver has everything before ``seq``: it is handed on if it was not yet."""
+        """Note that the receiver has everything before ``seq``: it is handed on if it was not yet.
+
+        Captures can show an ACK before the data it is for. So a hole is reported only when the sender itself
+        has gone on behind it.
+        """
         upto = self.place(peer, seq)
         if upto > peer.position:
-            self.release(peer, direction, upto, True, result)
+            sent = self.place(peer, peer.next_seq)
+            self.release(peer, direction, min(upto, sent), True, result)
         self.memory.acknowledged(peer, upto)
 
     def restart(self, peer: TcpPeer, seq: int) -> None:
@@ -335,6 +340,9 @@ class Reassembly:
         if peer.segments:
             segment = peer.segments[len(peer.segments) - 1]
             self.release(peer, direction, segment.stop, True, result)
+        acked = self.place(peer, peer.last_ack)
+        if acked > peer.position + 1:  # one more than was seen may be a FIN
+            self.release(peer, direction, acked, True, result)
         self.end(peer, direction, result)
         self.memory.forget(peer)
 

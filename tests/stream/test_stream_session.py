@@ -105,6 +105,35 @@ def test_rst_hands_out_what_it_acknowledges_and_its_text_is_no_data():
     assert scene.data(1) == b"Please Let Me In"
 
 
+@pytest.mark.parametrize("inline", [False, True])
+def test_an_ack_may_be_captured_before_the_data_it_is_for(inline):
+    scene = play(*SHAKE, "S A 1 6", inline=inline)
+    assert scene.chunks == []
+    scene.line("C PA 1 1 'early'")
+    assert scene.data(0) == b"early"
+    assert scene.events == []
+
+
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("later", ["C PA 6 1 'x'", "C A 6 1", "C FA 6 1"])
+def test_a_hole_is_reported_when_it_was_acknowledged_and_the_sender_has_gone_on(inline, later):
+    scene = play(*SHAKE, later, "S A 1 6", inline=inline)
+    assert [(c.offset, c.data, c.gap) for c in scene.chunks[:1]] == [(0, b"", 5)]
+    assert scene.events == ["reassembly_seq_gap"]
+    scene = play(*SHAKE, "S A 1 6", later, inline=inline)
+    assert [(c.offset, c.data, c.gap) for c in scene.chunks[:1]] == [(0, b"", 5)]
+
+
+def test_a_hole_at_the_end_is_reported_at_the_end():
+    scene = play(*SHAKE, "C PA 1 1 'ab'", "S A 1 9")
+    assert [(c.data, c.gap, c.eof) for c in scene.finish() if c.direction == 0] == [
+        (b"", 6, False),
+        (b"", 0, True),
+    ]
+    scene = play(*SHAKE, "C PA 1 1 'ab'", "S A 1 4")  # that may have been a FIN
+    assert [(c.data, c.gap, c.eof) for c in scene.finish() if c.direction == 0] == [(b"", 0, True)]
+
+
 def test_sequence_numbers_wrap():
     scene = play(*SHAKE, isn=(0xFFFFFFFD, 0xFFFFFFFF))
     scene.line("C PA 1 1 'abcdef'")
@@ -224,7 +253,11 @@ def test_window_update_beyond_both_streams_is_not_believed():
 
 def test_retransmissions_are_named():
     scene = play(*SHAKE, "C PA 1 1 'abc'", "C PA 1 1 'abc'", "S A 1 4", "C PA 1 1 'abc'")
-    assert scene.events == ["pkt_retransmission", "pkt_spurious_retransmission"]
+    assert scene.events == ["pkt_spurious_retransmission"]
+    scene.line("C PA 4 1 'def'")
+    scene.line("S FA 1 4")
+    scene.line("C PA 4 1 'def'")
+    assert scene.events[1:] == ["pkt_retransmission"]
     assert scene.data(0) == b"abc"
 
 
