@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000_000
 Getter = Callable[["Context"], int]
+# Old names of events.
+_SYNONYMS = {"ipv4.opt_unknown": "ipv4.opt_invalid"}
 # A getter's answer when the packet has no such field.
 MISSING = -1 << 65
 
@@ -99,7 +101,7 @@ class EventMatcher(Matcher):
     def __init__(self, decoder: bool, name: str) -> None:
         """Look for ``name`` among the anomalies of the decoder or the events of the stream."""
         self.decoder = decoder
-        self.name = name
+        self.name = _SYNONYMS.get(name, name)
 
     @override
     def match(self, ctx: Context) -> bool:
@@ -247,6 +249,12 @@ def _frag_bits(ctx: Context) -> int:
     return int(packet.more_frags) | int(packet.dont_frag) << 1 | int(packet.ip_reserved) << 2
 
 
+def _frag_units(ctx: Context) -> int:
+    """Fragment offset as on the wire: in units of 8 bytes."""
+    packet = ctx.packet
+    return int(packet.frag_off) >> 3 if packet.ip_version else MISSING
+
+
 def _icmp6_mtu(ctx: Context) -> int:
     """Packet Too Big carries the MTU behind its checksum (RFC 4443 section 3.2)."""
     packet = ctx.packet
@@ -272,7 +280,7 @@ FIELDS: dict[str, Getter] = {
     "ttl": _ip("ttl"),
     "tos": _ip("tos"),
     "id": _ip("ip_id", 4),
-    "fragoffset": _ip("frag_off"),
+    "fragoffset": _frag_units,
     "seq": _getter("seq", (PROTO_TCP,)),
     "tcp.seq": _getter("seq", (PROTO_TCP,)),
     "ack": _getter("ack", (PROTO_TCP,)),
