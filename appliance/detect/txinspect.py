@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appliance.detect.signature import Signature
     from appliance.detect.state import TxSide
     from appliance.detect.txtests import BufferKey
-    from appliance.model.app import Transaction
+    from appliance.model.app import Parser, Transaction
 
 # Rules that one transaction keeps waiting for the rest of their buffers.
 PENDING_LIMIT = 4096
@@ -49,16 +49,24 @@ class TxInspector:
         ctx = self._ctx
         app = ctx.flow.app
         self._parser_events(allowed, found)
+        if app.previous is not None:
+            # The parser before a change of protocol may hold transactions that were not seen to their end.
+            self._parser(app.previous, app.orig, allowed, found)
+        self._parser(app.parser, app.proto, allowed, found)
+        ctx.tx = None
+
+    def _parser(self, parser: Parser, protocol: str, allowed: Filter | None, found: list[Match]) -> None:
+        """Evaluate the transactions of one parser, a bounded number of them."""
+        ctx = self._ctx
         looked = 0
-        for tx in app.parser.transactions:
+        for tx in parser.transactions:
             if tx.skip[ctx.direction]:
                 continue
             if looked >= self._settings.tx_per_packet:
                 ctx.count("detect.tx_limit")
                 break
             looked += 1
-            self._transaction(tx, app.proto, app.parser.events, allowed, found)
-        ctx.tx = None
+            self._transaction(tx, protocol, parser.events, allowed, found)
 
     def _transaction(
         self, tx: Transaction, protocol: str, events: list[str], allowed: Filter | None, found: list[Match]

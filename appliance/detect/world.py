@@ -59,6 +59,8 @@ class World:
         self.datasets = Datasets(resources)
         declared = settings.datasets if isinstance(settings.datasets, dict) else {}
         for name, entry in declared.items():
+            if not isinstance(entry, dict):
+                continue  # defaults and limits stand among the declarations
             self.datasets.declare(name, str(entry.get("type", "string")), str(entry.get("load", "")))
         self.reputation = self._reputation()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.model.app import Transaction
 from appliance.model.event import AnomalyEvent, AppEvent, Event, FileEvent
-from appliance.model.flow import Flow
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_PASSED, Flow
 from appliance.model.packet import TOCLIENT, Packet
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LAYER_DETECTION = "proto_detect"
 _LAYER_PARSER = "proto_parser"
+_UNINSPECTED = F_PASSED | F_DROPPED | F_BYPASS
 
 
 def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
@@ -27,13 +28,14 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
         events.append(
             AnomalyEvent(now, "applayer", name, packet, flow, None, flow.app_proto, _LAYER_DETECTION)
         )
+    inspected = pipe.detector is not None and not flow.flags & _UNINSPECTED
     for parser in (state.previous, state.parser):
         if parser is None:
             continue
         for tx in parser.transactions:
             if tx.updated or tx.files:
                 _log_tx(pipe, flow, tx, parser.log_type, parser.name, now, packet, events)
-        parser.drop_done()
+        parser.drop_done(inspected=inspected)
 
 
 def _log_tx(

@@ -207,9 +207,11 @@ class Parser:
             tx.progress[direction] = COMPLETE
             tx.updated = True
 
-    def drop_done(self) -> None:
-        """Forget transactions that detection and logs are done with."""
-        self.transactions = [tx for tx in self.transactions if not (tx.done and tx.logged)]
+    def drop_done(self, *, inspected: bool) -> None:
+        """Forget transactions that are logged and, where ``inspected`` asks for it, seen by detection."""
+        self.transactions = [
+            tx for tx in self.transactions if not (tx.done and tx.logged and (all(tx.skip) or not inspected))
+        ]
 
 
 class AppState:
