@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from appliance.detect.packetkeys import Matcher
+from appliance.detect.matchers import Matcher
 
 if TYPE_CHECKING:
     from appliance.detect.context import Context

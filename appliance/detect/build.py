@@ -98,8 +98,7 @@ class RuleBuilder:
         if isinstance(node, tree.Buffer):
             return self._select(node)
         if isinstance(node, tree.Transform | tree.Absent):
-            self._on_buffer(node, current)
-            return current
+            return self._on_buffer(node, current)
         if isinstance(node, NODES) or (isinstance(node, tree.IntMatch) and node.keyword == "bsize"):
             segment = current or self._segment("", node.position)
             segment.nodes.append(node)
@@ -131,21 +130,25 @@ class RuleBuilder:
         segment.direction = node.direction
         return segment
 
-    def _on_buffer(self, node: Any, current: Segment | None) -> None:
-        """Add a transform or ``absent`` to the selected buffer."""
+    def _on_buffer(self, node: Any, current: Segment | None) -> Segment:
+        """Add a transform or ``absent`` to the selected buffer; gives what is selected then."""
         keyword = node.name if isinstance(node, tree.Transform) else "absent"
         if current is None or not current.name:
             raise RefusedError(keyword, "no buffer is selected", node.position)
         if isinstance(node, tree.Absent):
             current.absent = node
-            return
+            return current
         try:
             self.world.change(node.name, node.argument)
         except TransformError as error:
             raise RefusedError(node.name, str(error), node.position) from error
         if current.nodes:
-            raise RefusedError(node.name, "a transform comes before what it is matched with", node.position)
+            # The buffer was selected before, untransformed: this is another view of it.
+            direction, current = current.direction, Segment(current.name, node.position)
+            current.direction = direction
+            self.segments.append(current)
         current.transforms = (*current.transforms, (node.name, node.argument))
+        return current
 
     def _condition(self, node: Any) -> None:
         """Sort an option that is on no buffer."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from appliance.detect.buffers import PACKET_BUFFERS
-from appliance.detect.packetkeys import Matcher
+from appliance.detect.matchers import Matcher
 from appliance.detect.steps import Step, inspect
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from appliance.detect.compare import Comparison
-from appliance.detect.packetkeys import Matcher
+from appliance.detect.matchers import Matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.detect.addresses import AddressIndex
-from appliance.detect.packetkeys import EventMatcher
+from appliance.detect.matchers import EventMatcher
 from appliance.detect.prefilter import (
     CLASSES,
     GroupBuilder,

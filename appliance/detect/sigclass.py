@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.bits import HostBitCheck
 from appliance.detect.content import ContentStep
-from appliance.detect.packetkeys import FIELDS, FieldMatcher
+from appliance.detect.matchers import FieldMatcher
+from appliance.detect.packetkeys import FIELDS
 from appliance.detect.packettests import AppProtocolMatcher
 from appliance.detect.reputation import ReputationMatcher
 from appliance.detect.signature import Kind, Signature

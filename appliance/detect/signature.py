@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from appliance.detect.bits import Effect
     from appliance.detect.headers import Header
-    from appliance.detect.packetkeys import Matcher
+    from appliance.detect.matchers import Matcher
     from appliance.detect.packettests import PacketBufferTest
     from appliance.detect.steps import Step
     from appliance.detect.txtests import TxTest

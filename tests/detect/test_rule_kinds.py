@@ -189,6 +189,7 @@ def test_multiple_instances_each_stand_alone():
         ('http.host; dotprefix; content:".evil.com"; endswith;', b"notevil.com", []),
         ('http.host; to_lowercase; content:"abc";', b"ABC", [1]),
         ('http.host; xor:"20"; content:"ABC";', b"abc", [1]),
+        ('http.host; content:"A"; http.host; to_lowercase; content:"a";', b"A", [1]),
         ("urilen:4;", b"", [1]),
         ("urilen:>4;", b"", []),
     ],
