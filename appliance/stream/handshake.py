@@ -320,7 +320,7 @@ class Handshake:
         """Take an ACK of the client although no SYN/ACK was seen: only its side passes here."""
         client, server = session.client, session.server
         if not self.async_oneside:
-            return self.judge.odd("", packet, result) if packet.payload_len else False
+            return False  # the server cannot have opened yet: it answers with a RST
         if packet.seq != client.next_seq:
             return self.judge.invalid("3whs_async_wrong_seq", result)
         self._choose(session, client)

@@ -5,10 +5,10 @@ from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpPeer, TcpSegment
 from appliance.stream.result cimport StreamResult
 from appliance.stream.retention cimport Retention
-from appliance.stream.segments cimport compare, insert, overlaps_differently, part
+from appliance.stream.segments cimport compare, insert, overlaps_differently, overlay, part
 
 cdef long long _FAR
-cdef int P_FIN, TH_URG, PATIENCE, MAX_URGENT, DIFFERENT, UNKNOWN
+cdef int P_FIN, TH_URG, PATIENCE, MAX_URGENT, DIFFERENT, SAME, UNKNOWN
 
 
 cdef class Reassembly:
@@ -27,8 +27,8 @@ cdef class Reassembly:
     @cython.locals(limit="long long")
     cpdef long long _stop(self, TcpPeer peer, long long stop, StreamResult result)
 
-    @cython.locals(acked="long long", low="long long", high="long long", outcome=int)
-    cpdef bint _verify(self, TcpPeer peer, Packet packet, long long start, long long stop, StreamResult result)
+    @cython.locals(low="long long", high="long long", data=bytes, outcome=int, waiting=list, corrected=bytearray)
+    cpdef _verify(self, TcpPeer peer, Packet packet, long long start, long long stop, StreamResult result)
 
     cpdef bint _refuse(self, str event, StreamResult result)
 
@@ -39,7 +39,7 @@ cdef class Reassembly:
     cpdef bint _hold(self, TcpPeer peer, int direction, TcpSegment new, bint one_sided, StreamResult result)
 
     @cython.locals(data=bytes, rule=bytes, count=Py_ssize_t, grown="long long")
-    cpdef bint _overlap(self, TcpPeer peer, list segments, TcpSegment new, StreamResult result)
+    cpdef _overlap(self, TcpPeer peer, list segments, TcpSegment new, StreamResult result)
 
     @cython.locals(position="long long", segment=TcpSegment)
     cpdef long long _front(self, TcpPeer peer)

@@ -15,10 +15,12 @@ from appliance.stream.result import StreamResult
 from appliance.stream.retention import Retention
 from appliance.stream.segments import (
     DIFFERENT,
+    SAME,
     UNKNOWN,
     compare,
     insert,
     overlaps_differently,
+    overlay,
     part,
 )
 
@@ -66,8 +68,9 @@ class Reassembly:
     ) -> bool:
         """Take the payload, whose first byte has sequence number ``seq``.
 
-        Returns False when the packet must not take effect: its bytes contradict bytes that were inspected,
-        or there is no room to hold them. Inline, ``result.reason`` is set then.
+        Returns False when the packet must not take effect, since there is no room to hold its bytes; inline,
+        ``result.reason`` is set then. It is set as well when bytes contradict what was seen, but the rest of
+        the segment counts: whether the packet is dropped or corrected, the receiver can only read that.
         """
         start = self.place(peer, seq)
         if self.depth and peer.delivered >= self.depth and start - peer.position > _FAR:
@@ -75,13 +78,8 @@ class Reassembly:
             return True
         stop = self._stop(peer, start + packet.payload_len, result)
         begin = max(peer.position, start)
-        if (
-            self.inline
-            and start < peer.position
-            and peer.buffer
-            and not self._verify(peer, packet, start, stop, result)
-        ):
-            return False
+        if self.inline and (start < peer.position or peer.segments):
+            self._verify(peer, packet, start, stop, result)
         if stop <= begin:
             return True
         if packet.tcp_flags & TH_URG and packet.urgent and self.urgent != "inline":
@@ -107,20 +105,29 @@ class Reassembly:
                     result.note("reassembly_depth_reached")
         return stop
 
-    def _verify(self, peer: TcpPeer, packet: Packet, start: int, stop: int, result: StreamResult) -> bool:
-        """Inline: tell whether bytes sent again are those that were handed on."""
-        acked = self.place(peer, peer.last_ack)
-        low = max(acked, start)
+    def _verify(self, peer: TcpPeer, packet: Packet, start: int, stop: int, result: StreamResult) -> None:
+        """Inline: see whether the bytes agree with those that were inspected or wait.
+
+        What the receiver has acknowledged it will not take again, so that is not compared.
+        """
+        low = max(start, self.place(peer, peer.last_ack))
         high = min(peer.position, stop)
-        if low >= high:
-            return True
-        outcome = compare(peer.buffer or [], packet.payload(), start, low, high)
-        if outcome == DIFFERENT:
-            return self._refuse("reassembly_overlap_different_data", result)
+        data = packet.payload()
+        outcome = compare(peer.buffer, data, start, low, high) if peer.buffer and low < high else SAME
+        waiting = peer.segments
+        if waiting and overlaps_differently(waiting, data, start, max(start, peer.position), stop):
+            outcome = DIFFERENT
         if outcome == UNKNOWN:
             result.note("reassembly_no_segment")
             result.apply(self.policy, _TARGET)
-        return True
+        elif outcome == DIFFERENT:
+            corrected = bytearray(data)
+            if peer.buffer and low < high:
+                overlay(peer.buffer, corrected, start, low, high)
+            if waiting:
+                overlay(waiting, corrected, start, max(start, peer.position), stop)
+            result.replaced = bytes(corrected)
+            self._refuse("reassembly_overlap_different_data", result)
 
     def _refuse(self, event: str, result: StreamResult) -> bool:
         result.note(event)
@@ -185,8 +192,7 @@ class Reassembly:
             return self._refuse("reassembly_no_segment", result)
         segment = segments[len(segments) - 1] if segments else new
         if segment is not new and new.start < segment.stop:
-            if not self._overlap(peer, segments, new, result):
-                return False
+            self._overlap(peer, segments, new, result)
         else:
             segments.append(new)
             peer.held += size
@@ -201,19 +207,16 @@ class Reassembly:
 
     def _overlap(
         self, peer: TcpPeer, segments: list[TcpSegment], new: TcpSegment, result: StreamResult
-    ) -> bool:
-        """Insert where something may lie already. Inline, a contradiction refuses the whole segment."""
-        data = new.data if new.data is not None else b""
-        if data and overlaps_differently(segments, data, new.start, new.start, new.stop):
-            if self.inline:
-                return self._refuse("reassembly_overlap_different_data", result)
+    ) -> None:
+        """Insert where something may lie already. Inline, what lies there stays (and was compared)."""
+        data = new.data
+        if data and not self.inline and overlaps_differently(segments, data, new.start, new.start, new.stop):
             result.note("reassembly_overlap_different_data")
         rule = self.first_rule if self.inline else POLICIES.get(peer.os_policy, self.default_rule)
         count = len(segments)
         grown = insert(segments, new, rule)
         peer.held += grown
         self.memory.total += grown + self.memory.overhead * (len(segments) - count)
-        return True
 
     def _front(self, peer: TcpPeer) -> int:
         """Give the position up to which everything is there."""

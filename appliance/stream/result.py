@@ -13,7 +13,9 @@ class StreamResult:
 
     ``chunks`` is data that is now in order, of either direction; ``events`` are names of
     :data:`appliance.stream.events.EVENTS`. ``reason`` is not NONE when the packet should be dropped (inline
-    only). ``exception`` is an exception policy that applies ("drop-flow", ..., "" for none) and
+    only). ``replaced`` is then, for overlapping data that differs, the payload with the bytes that were
+    inspected in their places: it may be forwarded instead of dropping the packet.
+    ``exception`` is an exception policy that applies ("drop-flow", ..., "" for none) and
     ``exception_target`` on whose behalf ("stream.midstream", "stream.reassembly", "stream.memcap").
     ``reused``: the packet opens a new connection on the ports of a closed one; nothing was done with it, the
     flow has to end and the packet be handled with a new one. ``swap``: the flow runs the other way round:
@@ -21,13 +23,24 @@ class StreamResult:
     ``bypass``: both directions reached the inspection depth.
     """
 
-    __slots__ = ("bypass", "chunks", "events", "exception", "exception_target", "reason", "reused", "swap")
+    __slots__ = (
+        "bypass",
+        "chunks",
+        "events",
+        "exception",
+        "exception_target",
+        "reason",
+        "replaced",
+        "reused",
+        "swap",
+    )
 
     def __init__(self) -> None:
         """Say: nothing to report."""
         self.chunks: list[Chunk] = []
         self.events: list[str] = []
         self.reason: Reason = _NONE
+        self.replaced: bytes | None = None
         self.exception: str = ""
         self.exception_target: str = ""
         self.reused: bool = False

@@ -21,6 +21,9 @@ cpdef int compare(list segments, bytes data, long long base, long long start, lo
 @cython.locals(index=Py_ssize_t, segment=TcpSegment, low="long long", high="long long")
 cpdef bint overlaps_differently(list segments, bytes data, long long base, long long start, long long stop)
 
+@cython.locals(index=Py_ssize_t, segment=TcpSegment, low="long long", high="long long")
+cpdef overlay(list segments, bytearray data, long long base, long long start, long long stop)
+
 @cython.locals(begin=Py_ssize_t, index=Py_ssize_t, cursor="long long", out=list, grown="long long", old=TcpSegment)
 cpdef long long insert(list segments, TcpSegment new, bytes rule)
 

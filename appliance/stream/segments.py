@@ -90,6 +90,18 @@ def overlaps_differently(segments: list[TcpSegment], data: bytes, base: int, sta
     return False
 
 
+def overlay(segments: list[TcpSegment], data: bytearray, base: int, start: int, stop: int) -> None:
+    """Write what is known between two positions over ``data``, which begins at ``base``."""
+    index = find(segments, start)
+    while index < len(segments) and segments[index].start < stop:
+        segment = segments[index]
+        low = max(start, segment.start)
+        high = min(stop, segment.stop)
+        if segment.data:
+            data[low - base : high - base] = part(segment, low, high)
+        index += 1
+
+
 def insert(segments: list[TcpSegment], new: TcpSegment, rule: bytes) -> int:
     """Put ``new`` into the list; where it overlaps, ``rule`` says whose bytes stay.
 

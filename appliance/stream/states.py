@@ -94,6 +94,7 @@ _ROWS: tuple[tuple[TcpState, tuple[int, ...], int, int, TcpState, int], ...] = (
     (_S.NONE, _ANY, ACK, PICKUP, _S.ESTABLISHED, CHOSEN),
     (_S.NONE, _ANY, FIN, ORPHAN, _S.NONE, ALWAYS),
     (_S.NONE, _ANY, RST, ORPHAN, _S.NONE, ALWAYS),
+    (_S.NONE, _ANY, BARE, IGNORE, _S.NONE, ALWAYS),
     (_S.SYN_SENT, CLIENT, SYN, SYN_AGAIN, _S.SYN_SENT, ALWAYS),
     (_S.SYN_SENT, SERVER, SYN, SYN_CROSS, _S.SYN_SENT, ALWAYS),
     (_S.SYN_SENT, CLIENT, SYNACK, SYNACK_CROSS, _S.SYN_RECV, ALWAYS),

@@ -122,8 +122,6 @@ class TcpTracker:
             self._open(packet, flow, now, result)
         elif check == states.PICKUP:
             self._pick_up(packet, flow, direction, now, result)
-        else:
-            self.judge.odd("", packet, result)
 
     def _orphan(self, packet: Packet, result: StreamResult) -> None:
         if packet.tcp_flags & TH_RST:

@@ -58,7 +58,7 @@ def test_whole_segments_are_compared_not_what_is_left_of_them():
 INLINE_CONFLICTS = [
     ("C PA 1 1 'EVIL'", "delivered"),
     ("C PA 3 1 'odX'", "partly delivered, but the same: no conflict"),
-    ("C PA 3 1 'oXX'", "partly delivered"),
+    ("C PA 3 1 'oX'", "partly delivered"),
     ("C PA 9 1 'WAIX'", "waiting"),
     ("C PA 3 1 'od____WAIT'", "both, but the same: no conflict"),
 ]
@@ -77,6 +77,13 @@ def test_inline_the_first_bytes_win(line, what, policy):
     scene.line("C PA 5 1 '____'")
     scene.line("S A 1 13")
     assert scene.data(0) == b"Good____WAIT"
+
+
+def test_inline_the_corrected_payload_may_be_forwarded_instead():
+    scene = play(*SHAKE, "C PA 1 1 'Good'", "C PA 9 1 'WAIT'", "C PA 3 1 'oX__XXIX!'", inline=True)
+    assert scene.last.reason is Reason.STREAM_REASSEMBLY
+    assert scene.last.replaced == b"od__XXWAI"
+    assert scene.data(0) == b"Good__XXWAIT"
 
 
 def test_inline_acknowledged_bytes_need_no_comparison():

@@ -73,8 +73,9 @@ def test_inline_first_bytes_win_and_contradictions_do_not_pass(segments):
         contradicts = any(seen.get(start + n, byte) != byte for n, byte in enumerate(data))
         assert (result.reason is Reason.STREAM_REASSEMBLY) == contradicts
         assert ("reassembly_overlap_different_data" in result.events) == contradicts
-        if not contradicts:
-            seen.update((start + n, byte) for n, byte in enumerate(data))
+        seen = {start + n: byte for n, byte in enumerate(data)} | seen
+        if contradicts:
+            assert result.replaced == bytes(seen[start + n] for n in range(len(data)))
     length = next(n for n in range(99) if n not in seen)
     assert scene.data(0) == bytes(seen[n] for n in range(length))
 
