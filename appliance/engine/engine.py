@@ -54,7 +54,7 @@ class Engine:
         self._next_tick = now + _TICK
         events: list[Event] = []
         for flow in self.pipeline.table.expire(now, _EXPIRE_LIMIT):
-            end_flow(self.pipeline, flow, now, "timeout", events)
+            end_flow(self.pipeline, flow, now, flow.end_reason or "timeout", events)
         return events
 
     def finish(self, now: int | None = None) -> list[Event]:
@@ -62,7 +62,7 @@ class Engine:
         at = self._last if now is None else now
         events: list[Event] = []
         for flow in self.pipeline.table.flush():
-            end_flow(self.pipeline, flow, at, "shutdown", events)
+            end_flow(self.pipeline, flow, at, flow.end_reason or "shutdown", events)
         events.append(StatsEvent(at, self.counters()))
         return events
 

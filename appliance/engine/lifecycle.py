@@ -9,11 +9,12 @@ from appliance.engine.pseudo import DIRECTIONS, pseudo_packet
 from appliance.engine.work import Work
 from appliance.model.event import DropEvent, Event, FlowEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
-from appliance.model.packet import PROTO_TCP
 from appliance.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
+
+_UNINSPECTED = F_BYPASS | F_NO_PAYLOAD_INSPECT | F_DROPPED
 
 
 def conclude(work: Work) -> None:
@@ -27,29 +28,22 @@ def conclude(work: Work) -> None:
 
 def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Event]) -> None:
     """Inspect what a flow still holds back, report its last transactions and the flow itself."""
-    if flow.proto == PROTO_TCP and flow.tcp is not None and not flow.flags & F_DROPPED:
-        _drain(pipe, flow, now, events)
-    elif flow.app is not None:
-        for direction in DIRECTIONS:
-            pipe.app.end(flow, direction, now)
-        _inspect_end(pipe, flow, now, events)
+    # The tracker has to hear of every TCP flow, or it keeps counting its session.
+    chunks = pipe.tracker.finish(flow) if flow.tcp is not None else []
+    if not flow.flags & _UNINSPECTED:
+        for chunk in chunks:
+            pipe.feed(flow, chunk, now)
+        if flow.app is not None:
+            for direction in DIRECTIONS:
+                pipe.app.end(flow, direction, now)
+        if flow.app is not None or chunks or flow.detect is not None:
+            _inspect_end(pipe, flow, now, events)
     if pipe.firewall is not None:
         pipe.firewall.flow_ended(flow)
     if pipe.detector is not None:
         pipe.detector.flow_ended(flow)
     # Sinks still read the flow's parser and TCP state; the flow itself is let go with the event.
     events.append(FlowEvent(now, flow, flow.end_reason or reason))
-
-
-def _drain(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:
-    chunks = pipe.tracker.finish(flow)
-    if not flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
-        for chunk in chunks:
-            pipe.feed(flow, chunk, now)
-        for direction in DIRECTIONS:
-            if flow.app is not None:
-                pipe.app.end(flow, direction, now)
-    _inspect_end(pipe, flow, now, events)
 
 
 def _inspect_end(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:
