@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from appliance.config.settings import AppSettings
 from appliance.model.app import BufferSpec, ValueSpec
-from appliance.protocols import dns, http1, sip, ssh, tls
+from appliance.protocols import dcerpc, dns, http1, sip, smb, ssh, tls
 from appliance.protocols.recognised import SPECS
 from appliance.protocols.spec import ProtocolSpec
 
 # Protocols with a parser. A protocol that is also in the recognised-only list is taken from here.
 # SIP comes before HTTP, with which it shares method names but not versions.
-_PARSED: tuple[ProtocolSpec, ...] = (*dns.SPECS, sip.SPEC, http1.SPEC, *ssh.SPECS, *tls.SPECS)
+_PARSED: tuple[ProtocolSpec, ...] = (
+    *dcerpc.SPECS,
+    *dns.SPECS,
+    *smb.SPECS,
+    sip.SPEC,
+    http1.SPEC,
+    *ssh.SPECS,
+    *tls.SPECS,
+)
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
 
