@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from appliance.config.settings import AppSettings
 from appliance.model.app import BufferSpec, ValueSpec
-from appliance.protocols import dcerpc, dns, http1, sip, smb, ssh, tls
+from appliance.protocols import dcerpc, dns, http1, krb5, sip, smb, ssh, tls
 from appliance.protocols.recognised import SPECS
 from appliance.protocols.spec import ProtocolSpec
 
@@ -21,6 +21,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     http1.SPEC,
     *ssh.SPECS,
     *tls.SPECS,
+    *krb5.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
