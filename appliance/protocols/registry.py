@@ -5,9 +5,12 @@ A protocol is added by importing its module here and naming it in ``_PARSED``.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from appliance.config.settings import AppSettings
 from appliance.model.app import BufferSpec, ValueSpec
-from appliance.protocols import dcerpc, dns, http1, krb5, sip, smb, ssh, tls
+from appliance.protocols import dcerpc, dns, http1, http2, krb5, ldap, mqtt, sip, smb, ssh, tls
 from appliance.protocols.recognised import SPECS
 from appliance.protocols.spec import ProtocolSpec
 
@@ -18,10 +21,13 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *dns.SPECS,
     *smb.SPECS,
     sip.SPEC,
+    *http2.SPECS,
     http1.SPEC,
     *ssh.SPECS,
     *tls.SPECS,
     *krb5.SPECS,
+    mqtt.SPEC,
+    *ldap.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
@@ -57,9 +63,37 @@ def values() -> dict[str, tuple[ValueSpec, ...]]:
 
 
 def enabled(settings: AppSettings) -> dict[str, ProtocolSpec]:
-    """Give the protocols that the settings leave switched on."""
+    """Give the protocols that the settings leave switched on, probed on the ports that they name."""
     return {
-        name: spec
+        name: _on_ports(spec, settings.options(name))
         for name, spec in ALL.items()
         if name not in settings.disabled and (spec.default_enabled or name in settings.enabled)
     }
+
+
+def _on_ports(spec: ProtocolSpec, options: dict[str, Any]) -> ProtocolSpec:
+    """Put ``detection-ports`` of the options in the place of a protocol's own ports."""
+    wanted = {transport: _ports(options, transport) for transport in spec.transports}
+    if not spec.probings or not any(wanted.values()):
+        return spec
+    probings = []
+    for one in spec.probings:
+        for transport in [one.transport] if one.transport else spec.transports:
+            ports = wanted.get(transport, ())
+            # A probe that serves any port already has no use for a list.
+            keep = not one.ports or not ports
+            probings.append(replace(one, transport=transport, ports=one.ports if keep else ports))
+    return replace(spec, probings=tuple(probings))
+
+
+def _ports(options: dict[str, Any], transport: str) -> tuple[tuple[int, int], ...]:
+    """Read the ports set for one transport and those for both: ``53, 5300:5310``."""
+    found: list[tuple[int, int]] = []
+    for place in (options.get(transport), options):
+        ports = place.get("detection-ports") if isinstance(place, dict) else None
+        text = str(ports.get("dp", "")) if isinstance(ports, dict) else ""
+        for piece in text.strip("[] ").split(","):
+            low, _, high = piece.strip().partition(":")
+            if low.isdigit() and (not high or high.isdigit()):
+                found.append((int(low), int(high or low)))
+    return tuple(found)
