@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import platformdirs
@@ -55,6 +56,7 @@ def inputs_of(args: argparse.Namespace) -> Inputs:
         mode=args.mode,
         checksums=args.checksums,
         data_dir=args.data_dir,
+        dns_version=os.environ.get("SURICATA_EVE_DNS_VERSION", ""),
     )
     cache = "" if args.no_cache else args.cache_dir or platformdirs.user_cache_dir("eastwall")
     return Inputs(

@@ -52,6 +52,7 @@ class LoadOptions:
     checksums: str = ""
     data_dir: str = ""
     cwd: str = ""
+    dns_version: str = ""  # what SURICATA_EVE_DNS_VERSION says, which Suricata takes over its files
 
 
 def load_settings(options: LoadOptions) -> tuple[Settings | None, list[ConfigError]]:
@@ -207,6 +208,7 @@ def _prevent(options: LoadOptions, document: Any) -> bool:
 
 def _translate(tree: Node, options: LoadOptions, prevent: bool) -> tuple[Settings, list[ConfigError]]:
     found = Lookup(tree, parse_own(_own_text("builtin.yaml"), "builtin.yaml"), options.cwd, prevent)
+    found.dns_version = options.dns_version
     settings = Settings(
         decode=decode_settings(found),
         defrag=defrag_settings(found),

@@ -22,6 +22,7 @@ class Lookup:
         self.builtin = builtin
         self.cwd = cwd
         self.prevent = prevent
+        self.dns_version = ""  # of EVE records, where the environment asks for one
         self.errors: list[ConfigError] = []
 
     def node(self, path: str) -> Node | None:

@@ -161,6 +161,8 @@ def _eve_output(found: Lookup, path: str) -> EveOutput:
             fields[name] = value
     types = frozenset(options)
     _add_stats_options(found, options)
+    if "dns" in options and found.dns_version:
+        options["dns"] = {**options["dns"], "version": found.dns_version}
     xff = found.tree.take_all(f"{path}.xff")
     if xff is not None and xff.items:
         options["xff"] = xff.plain()

@@ -48,7 +48,7 @@ def report_anomalies(pipe: Pipeline, work: Work) -> bool:
         work.note("decode", "anomaly", name)
     if anomalies.is_invalid(packet):
         pipe.counters.add("decoder.invalid")
-        work.usable = False
+        work.usable = work.usable and _readable(packet)
     return _CONTINUE
 
 
@@ -102,11 +102,31 @@ def defragment(pipe: Pipeline, work: Work) -> bool:
     return _STOP
 
 
+def _readable(packet: Packet) -> bool:
+    """Tell whether addresses and, where the protocol has them, ports are known.
+
+    A bad TCP option makes a packet malformed, yet its receiver may take it: it belongs to its flow.
+    """
+    if packet.ip_version == 0 or packet.csum & CSUM_BAD_IP:
+        return False
+    return not anomalies.is_invalid(packet) or packet.payload_off > packet.l4_off > 0
+
+
+def _refuse_unreadable(pipe: Pipeline, work: Work) -> bool:
+    """No policy can be applied to what cannot be read: where there are policies, it is dropped."""
+    packet = work.packet
+    if pipe.firewall is None or not anomalies.is_invalid(packet):
+        return _CONTINUE
+    work.decide(Decision(Verdict.DROP, Reason.MALFORMED, (packet.anomalies or [""])[0]))
+    work.note("flow", "drop", "malformed")
+    return _CONTINUE
+
+
 def find_flow(pipe: Pipeline, work: Work) -> bool:
     """Look the flow up, or open one; an ICMP error belongs to the flow that it is about."""
     packet = work.packet
-    if packet.ip_version == 0 or packet.csum & CSUM_BAD_IP or anomalies.is_invalid(packet):
-        return _CONTINUE
+    if not _readable(packet):
+        return _refuse_unreadable(pipe, work)
     work.related = related_flow(pipe.table, packet, embedded(packet))
     flow = packet.flow or pipe.table.lookup(packet, work.now)
     pipe.end_flows(pipe.table.drain(), work)
@@ -134,6 +154,8 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
         return _STOP
     if firewall is None:
         work.note("firewall", "accept", "no policy")
+        return _CONTINUE
+    if work.decision.verdict > Verdict.ACCEPT:
         return _CONTINUE
     judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
     work.events.extend(judgement.notices)

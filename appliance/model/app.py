@@ -147,6 +147,10 @@ class Transaction:
         """Give a non-buffer property that a keyword compares ("dns.opcode"), or None."""
         return None
 
+    def compared(self, name: str, direction: int) -> Any:  # noqa: ARG002 - most say the same to both
+        """Give what a keyword compares in one direction; :meth:`value` unless a protocol tells them apart."""
+        return self.value(name)
+
     def log(self) -> dict[str, Any]:
         """Give the body of the EVE record, in Suricata's field names."""
         raise NotImplementedError
@@ -154,6 +158,10 @@ class Transaction:
     def records(self, options: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG002 - most have one form
         """Give the bodies that an output with ``options`` (of its record kind) wants; usually one."""
         return [self.log()]
+
+    def ends(self, options: dict[str, Any]) -> int:  # noqa: ARG002 - most are logged as the client's
+        """Give the direction whose sender a record names as its source: 0 the client, 1 the server."""
+        return 0
 
     @property
     def done(self) -> bool:
@@ -181,6 +189,7 @@ class Parser:
         self.failed = False
         self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
         self.carry: Any = None  # state for the parser that follows
+        self.known_as = ""  # name by which the flow goes from now on, with the same parser (DNS over HTTPS)
         self.upgrade_data: tuple[bytes, bytes] = (b"", b"")
         self.expect: list[tuple[bytes, int, str, Any]] = []  # (server address, port, protocol, state)
         self.bypass = False  # nothing more can be learnt (encrypted from here)

@@ -13,7 +13,7 @@ from appliance.sinks.header import PACKET_ENDS, Context, add_variables, app_prot
 from appliance.sinks.text import bytes_text
 
 # Kind of an event -> its event type and the key of its body, where these differ from the kind.
-_EVENT_TYPES = {"bittorrent-dht": "bittorrent_dht", "ftp-data": "ftp_data", "http2": "http"}
+_EVENT_TYPES = {"bittorrent-dht": "bittorrent_dht", "ftp-data": "ftp_data", "http2": "http", "doh2": "dns"}
 # Parts of a body that stand beside it in the record.
 _LIFTED = {"smtp": ("email",), "nfs": ("rpc",), "doh2": ("http", "dns")}
 _MAX_HEADER = 64 << 10
@@ -38,12 +38,12 @@ def add_body(record: dict[str, Any], kind: str, body: dict[str, Any]) -> None:
 def app_records(context: Context, event: AppEvent) -> list[dict[str, Any]]:
     """Make the records of a finished transaction; an output's options decide how many."""
     flow, tx = event.flow, event.tx
-    bodies = (
-        [event.body] if event.body is not None else tx.records(context.output.options.get(event.kind, {}))
-    )
+    options = context.output.options.get(event.kind, {})
+    bodies = [event.body] if event.body is not None else tx.records(options)
+    ends = tx.ends(options)
     out = []
     for body in bodies:
-        record = header(context, event_type(event.kind), event.now, event.packet, flow, TOSERVER)
+        record = header(context, event_type(event.kind), event.now, event.packet, flow, ends)
         record["tx_id"] = tx.id
         record.update(app_proto(flow))
         if context.output.metadata:

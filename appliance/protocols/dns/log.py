@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from appliance.protocols.dns import rdata
-from appliance.protocols.dns.message import Message, Record
+from appliance.protocols.dns.message import MAX_NAME, Message, Record
 from appliance.protocols.dns.names import rcode, rr_type
 
-_FLAG_BITS = (("qr", 0x8000), ("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("z", 0x0040))
+_Z = 0x0040
+_FLAG_BITS = (("qr", 0x8000), ("aa", 0x0400), ("tc", 0x0200), ("rd", 0x0100), ("ra", 0x0080), ("z", _Z))
 
 
 def _no(options: dict[str, Any], *keys: str) -> bool:
@@ -25,13 +26,17 @@ def _wanted(options: dict[str, Any], message: Message) -> bool:
     return any(rr_type(record.type) in kinds for record in message.answers)
 
 
+def is_version2(options: dict[str, Any]) -> bool:
+    """Tell whether an output wants the records of version 2."""
+    return str(options.get("version", 3)) == "2"
+
+
 def records(message: Message, tx_id: int, options: dict[str, Any]) -> list[dict[str, Any]]:
     """Give the records that an output with ``options`` wants of this message."""
-    version2 = str(options.get("version", 3)) == "2"
     off = ("answer", "responses") if message.is_response else ("query", "requests")
     if _no(options, *off) or not _wanted(options, message):
         return []
-    if not version2:
+    if not is_version2(options):
         return [version3(message, tx_id, options)]
     if message.is_response:
         return [_answer2(message, options)]
@@ -47,14 +52,18 @@ def version3(message: Message, tx_id: int, options: dict[str, Any] | None = None
     body |= {"opcode": message.opcode, "rcode": rcode(message.rcode)}
     if message.questions:
         body["queries"] = [
-            {"rrname": rdata.text(question.name), "rrtype": rr_type(question.type)}
-            for question in message.questions
+            _name(question.name) | {"rrtype": rr_type(question.type)} for question in message.questions
         ]
     if message.is_response:
         body |= _answers(message, options or {})
     if message.additionals:
         body["additionals"] = _detailed(message, message.additionals)
     return body
+
+
+def _name(name: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = {"rrname": rdata.text(name)}
+    return body | ({"rrname_truncated": True} if len(name) >= MAX_NAME else {})
 
 
 def _answers(message: Message, options: dict[str, Any]) -> dict[str, Any]:
@@ -72,11 +81,7 @@ def _answers(message: Message, options: dict[str, Any]) -> dict[str, Any]:
 def _detailed(message: Message, found: list[Record]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for record in found:
-        row: dict[str, Any] = {
-            "rrname": rdata.text(record.name),
-            "rrtype": rr_type(record.type),
-            "ttl": record.ttl,
-        }
+        row = _name(record.name) | {"rrtype": rr_type(record.type), "ttl": record.ttl}
         data = rdata.value(message, record)
         if isinstance(data, list) and record.type == 16:
             rows.extend(row | {"rdata": item} for item in data)
@@ -100,14 +105,9 @@ def _grouped(message: Message) -> dict[str, list[Any]]:
 
 def _query2(message: Message, tx_id: int, index: int) -> dict[str, Any]:
     question = message.questions[index]
-    return {
-        "type": "query",
-        "id": message.id,
-        "rrname": rdata.text(question.name),
-        "rrtype": rr_type(question.type),
-        "tx_id": tx_id,
-        "opcode": message.opcode,
-    }
+    body = {"type": "query", "id": message.id, "rrname": rdata.text(question.name)}
+    body |= {"rrtype": rr_type(question.type), "tx_id": tx_id, "opcode": message.opcode}
+    return body | ({"z": True} if message.flags & _Z else {})
 
 
 def _answer2(message: Message, options: dict[str, Any]) -> dict[str, Any]:

@@ -103,12 +103,15 @@ class Names:
             raise Malformed
 
     def _keep(self, labels: list[bytes], label: bytes, size: int) -> int:
-        """Add a label while the name is within bounds; give its size so far."""
-        if size + len(label) + 1 > MAX_NAME:
+        """Add as much of a label as the bound on names leaves room for; give the name's size so far."""
+        room = MAX_NAME - size - (1 if labels else 0)
+        if len(label) > room:
             self.note("name_too_long")
+            label = label[: max(room, 0)]
+        if not label:
             return size
         labels.append(label)
-        return size + len(label) + 1
+        return size + len(label) + (1 if len(labels) > 1 else 0)
 
 
 @dataclass(slots=True)

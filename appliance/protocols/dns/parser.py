@@ -66,7 +66,7 @@ class DnsTransaction(Transaction):
         if name == "dns.opcode":
             return message.opcode
         if name == "dns.rcode":
-            return message.rcode if message.is_response else None
+            return message.rcode
         if name == "dns.rrtype":
             kinds = [question.type for question in message.questions]
             return kinds + [record.type for record in message.answers]
@@ -81,6 +81,10 @@ class DnsTransaction(Transaction):
     def records(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """Give the bodies that an output with ``options`` wants: version, types, directions."""
         return log.records(self.message, self.id, options)
+
+    @override
+    def ends(self, options: dict[str, Any]) -> int:
+        return TOSERVER if log.is_version2(options) else self.direction
 
 
 class DnsParser(Parser):
