@@ -151,9 +151,9 @@ class BufferTest(TxTest):
 
 
 class ValueTest(TxTest):
-    """Compare a property of the transaction."""
+    """Compare a property of the transaction; of a list, those members that ``which`` tells."""
 
-    __slots__ = ("argument", "comparison", "keyword", "negated", "specs")
+    __slots__ = ("argument", "comparison", "keyword", "negated", "specs", "which")
 
     def __init__(
         self,
@@ -162,9 +162,14 @@ class ValueTest(TxTest):
         comparison: Comparison | None,
         argument: str,
         negated: bool,
+        which: str = "",
     ) -> None:
-        """Compare numbers by ``comparison`` or, without one, with ``argument``."""
+        """Compare numbers by ``comparison`` or, without one, with ``argument``.
+
+        ``which`` is "" or "any", "all", or the place of one member, from the end when it is negative.
+        """
         self.keyword = keyword
+        self.which = "" if which == "any" else which
         self.comparison = comparison
         self.argument = argument
         self.negated = negated
@@ -182,14 +187,24 @@ class ValueTest(TxTest):
         if spec is None:
             return ABORT
         final = view.reached(spec.progress)
-        value = view.tx.value(self.keyword)
+        value = view.tx.compared(self.keyword, view.direction)
         if value is None:
             return ABORT if final else NO
-        values = value if isinstance(value, list | tuple) else (value,)
-        held = any(self._holds(item, spec) for item in values)
+        held = self._compare(value if isinstance(value, list | tuple) else (value,), spec)
         if held != self.negated:
-            return MATCH if final or not self.negated else NO
+            # What is true of all members, or of one counted from the end, may change with the next.
+            settled = not self.negated and not self.which.startswith(("all", "-"))
+            return MATCH if final or settled else NO
         return ABORT if final else NO
+
+    def _compare(self, values: Sequence[Any], spec: ValueSpec) -> bool:
+        """Compare the members that count."""
+        if not self.which:
+            return any(self._holds(item, spec) for item in values)
+        if self.which == "all":
+            return all(self._holds(item, spec) for item in values)
+        place = int(self.which)
+        return -len(values) <= place < len(values) and self._holds(values[place], spec)
 
     def _holds(self, value: Any, spec: ValueSpec) -> bool:
         """Compare one value."""

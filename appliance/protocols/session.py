@@ -230,6 +230,8 @@ class AppLayer:
         """See to the bound on transactions and to a change of protocol that the parser asks for."""
         if len(parser.transactions) > self.settings.max_transactions:
             _close_oldest(parser, self.settings.max_transactions)
+        if parser.known_as and parser.known_as in self.specs and state.parser is parser:
+            state.proto = flow.app_proto = parser.known_as
         if parser.upgrade:
             self._change(flow, state, parser, now)
 

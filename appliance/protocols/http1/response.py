@@ -235,6 +235,7 @@ class ResponseSide(Side):
         elif tx.headers[0].get(b"upgrade") is None:
             tx.note("failed_protocol_change")
         else:
+            self.parser.carry = tx
             self.parser.change(protocol)
         return True
 
