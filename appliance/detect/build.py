@@ -239,7 +239,8 @@ class RuleBuilder:
         if isinstance(node, tree.Text):
             test = ValueTest(node.keyword, specs, None, node.argument, node.negated)
         else:
-            test = ValueTest(node.keyword, specs, comparison_of(node), "", False)
+            which = node.extra if isinstance(node, tree.IntMatch) else ""
+            test = ValueTest(node.keyword, specs, comparison_of(node), "", False, which)
         self.signature.tx_tests.append(test)
         return True
 
