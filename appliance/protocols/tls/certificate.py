@@ -93,9 +93,10 @@ def _name(name: x509.Name) -> str:
 
 
 def _serial(number: int) -> str:
-    length = max(1, (number.bit_length() + 7) // 8)
+    """Write the octets of the serial number as they are encoded, a zero before a high bit included."""
     if number < 0:
         return "-" + _serial(-number)
+    length = number.bit_length() // 8 + 1
     return ":".join(f"{byte:02X}" for byte in number.to_bytes(length, "big"))
 
 

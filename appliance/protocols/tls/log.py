@@ -64,6 +64,8 @@ def body(tx: TlsTransaction, options: dict[str, Any]) -> dict[str, Any]:
         fields |= {"notbefore": stamp(cert.not_before), "notafter": stamp(cert.not_after)}
         if cert.names:
             fields["subjectaltname"] = list(cert.names)
+    if tx.origin:
+        fields["from_proto"] = tx.origin
     fields |= _fingerprints(tx)
     custom = options.get("custom")
     if isinstance(custom, list):

@@ -21,7 +21,7 @@ IN_PROGRESS, HELLO, CERT, DONE = 1, 20, 40, 60
 class TlsTransaction(Transaction):
     """One handshake: both hellos, the server's certificates, the events."""
 
-    __slots__ = ("certs", "chain", "client", "server")
+    __slots__ = ("certs", "chain", "client", "origin", "server")
 
     def __init__(self, tx_id: int) -> None:
         """Start before the first message."""
@@ -30,6 +30,7 @@ class TlsTransaction(Transaction):
         self.server: Hello | None = None
         self.chain: list[bytes] = []
         self.certs: list[Certificate | None] = [None, None]
+        self.origin = ""  # protocol that the connection spoke before
 
     def hello(self, direction: int) -> Hello | None:
         """Give the hello that travelled in ``direction``."""
@@ -162,6 +163,13 @@ class TlsParser(Parser):
         self.next_tx = 1
         self._sides = (_Side(), _Side())
         self._first = bytearray()
+
+    @override
+    def open(self, flow: Any, app: Any, carried: Any) -> None:
+        """Learn which protocol went over to TLS, if one did."""
+        del app, carried
+        if flow.app is not None:
+            self.tx.origin = flow.app.orig
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:
