@@ -109,15 +109,21 @@ class Call:
 def _interface(item: Interface) -> dict[str, Any]:
     row: dict[str, Any] = {"uuid": item.uuid, "version": f"{item.major}.{item.minor}"}
     if item.result >= 0:
-        row |= {"ack_result": item.result, "ack_reason": item.reason}
+        # The reason is kept for rules of our own; readers of these records expect a constant.
+        row |= {"ack_result": item.result, "ack_reason": 0}
     return row
 
 
 class Association:
     """What was bound on one connection or pipe, and the calls that are open on it."""
 
-    def __init__(self) -> None:
-        """Start with nothing bound."""
+    def __init__(self, *, whole_responses: bool = False) -> None:
+        """Start with nothing bound.
+
+        ``whole_responses`` counts the eight bytes of call header of a response to its stub data, as rules
+        for RPC over TCP expect it; in the pipes of SMB they do not.
+        """
+        self._whole = whole_responses
         self.contexts: dict[int, Interface] = {}
         self.calls: dict[int, Call] = {}
         self.answered = False
@@ -177,7 +183,7 @@ class Association:
             call = self._open(pdu)
             call.done[0] = True
         call.response = pdu.kind
-        call.append(1, pdu.stub)
+        call.append(1, pdu.body if self._whole else pdu.stub)
         if pdu.results and call.request in {wire.BIND, wire.ALTER_CONTEXT}:
             for item, (result, reason) in zip(call.interfaces, pdu.results, strict=False):
                 item.result, item.reason = result, reason

@@ -26,7 +26,7 @@ class DcerpcParser(Parser):
         """Start with nothing bound."""
         super().__init__(settings)
         self.stream = True
-        self._association = Association()
+        self._association = Association(whole_responses=True)
         self._readers = (PduReader(), PduReader())
         self._activities: dict[tuple[str, int], DcerpcTransaction] = {}
 

@@ -28,7 +28,7 @@ NAMES = (
     "CO_CANCEL",
     "ORPHANED",
 )
-FIRST_FRAG, LAST_FRAG, OBJECT_UUID = 0x01, 0x02, 0x80
+FIRST_FRAG, LAST_FRAG = 0x01, 0x02
 
 HEADER_LEN = 16
 CL_HEADER_LEN = 80
@@ -133,7 +133,8 @@ def parse(raw: bytes) -> Pdu:
 def _read_request(pdu: Pdu) -> None:
     pdu.context = number(pdu.body, 4, 2, pdu.endian)
     pdu.opnum = number(pdu.body, 6, 2, pdu.endian)
-    pdu.stub = pdu.body[24 if pdu.flags & OBJECT_UUID else 8 :]
+    # The object, where there is one, is left in front: rules are written against it that way.
+    pdu.stub = pdu.body[8:]
 
 
 def _read_response(pdu: Pdu) -> None:
@@ -210,7 +211,7 @@ def parse_datagram(raw: bytes) -> Datagram | None:
         raw[2],
         endian,
         Interface(0, uuid_text(raw[24:40], endian), version & 0xFFFF, version >> 16, 0),
-        uuid_text(raw[40:56], endian),
+        uuid_text(raw[40:56], "big"),  # as it lies on the wire
         number(raw, 64, 4, endian),
         number(raw, 68, 2, endian),
         number(raw, 76, 2, endian),

@@ -71,6 +71,7 @@ SPECS = (
         ),
         values=(ValueSpec("smb.version", ("smb",), _BOTH, test=version_test), *rules.values("smb")),
         log="smb",
+        aliases=("dcerpc",),
         events=EVENTS,
     ),
 )

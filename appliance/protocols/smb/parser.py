@@ -11,7 +11,7 @@ from appliance.model.app import COMPLETE, Parser
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.dcerpc.pdu import HEADER_LEN, plausible
 from appliance.protocols.files import FileTracker
-from appliance.protocols.smb import auth, nbss
+from appliance.protocols.smb import auth, nbss, status
 from appliance.protocols.smb.smb1 import Smb1
 from appliance.protocols.smb.smb2 import Smb2
 from appliance.protocols.smb.state import Header, OpenFile, Pending, State
@@ -22,6 +22,8 @@ _MAX_TX = 1024
 _MAX_SIZE = 16 << 20
 _QUEUE_SIZE = 8 << 20
 _QUEUE_COUNT = 64
+# Outcomes of a READ or WRITE that are no failure.
+_EXPECTED = frozenset((status.SUCCESS, status.BUFFER_OVERFLOW, status.END_OF_FILE))
 
 
 class PipeSink:
@@ -197,6 +199,13 @@ class SmbParser(Parser):
         tx.finish(0, 1)
         self._open.pop(tx.id, None)
 
+    def conclude(self, entry: Pending, header: Header) -> None:
+        """A response has come; a failure is told even of a command that has no transaction of its own."""
+        if entry.tx is not None:
+            self.complete(entry.tx, header)
+        elif header.status not in _EXPECTED:
+            self.complete(self.new(header), header)
+
     def credentials(self, tx: SmbTransaction, blob: bytes, event: str) -> None:
         """Read who logs on."""
         ntlm, ticket, sound = auth.read(blob)
@@ -230,6 +239,8 @@ class SmbParser(Parser):
         transfer = file.transfers[side]
         if transfer is None or transfer.file.state != "OPEN":
             transfer = self._transfer(header, file, side)
+        if header.response:
+            self.settle(transfer.tx, header)
         return transfer.chunk(offset)
 
     def _transfer(self, header: Header, file: OpenFile, side: int) -> Transfer:

@@ -100,8 +100,7 @@ class Smb1:
         answer = self._responses.get(block.command)
         if answer is not None:
             answer(header, block, entry)
-        if entry.tx is not None:
-            self._parser.complete(entry.tx, header)
+        self._parser.conclude(entry, header)
 
     def _generic(self, header: Header, block: Block) -> None:
         tx = self._parser.request(header)

@@ -157,11 +157,7 @@ class FileCommands:
         """Begin the payload of a READ response."""
         if entry.file is None:
             return None
-        sink = self._parser.sink(header, entry.file, TOCLIENT, entry.offset)
-        transfer = entry.file.transfers[TOCLIENT]
-        if transfer is not None:
-            self._parser.settle(transfer.tx, header)
-        return sink
+        return self._parser.sink(header, entry.file, TOCLIENT, entry.offset)
 
     def _read_done(self, header: Header, block: Block, entry: Pending) -> None:
         if header.status not in {status.SUCCESS, status.BUFFER_OVERFLOW} or len(block.words) != 24:

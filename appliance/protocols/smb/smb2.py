@@ -114,20 +114,16 @@ class Smb2:
             parser.check_size(TOCLIENT, length, request=False)
             if entry is None or entry.file is None:
                 return None
-            if not header.tree and entry.tx is not None:
-                header.tree = entry.tx.tree
-            sink = parser.sink(header, entry.file, TOCLIENT, entry.offset)
-            self._status(header, entry.file, TOCLIENT)
-            return sink
+            return parser.sink(header, entry.file, TOCLIENT, entry.offset)
         parser.check_size(TOSERVER, length, request=True)
         file = self._file(header, head[80:96])
         sink = parser.sink(header, file, TOSERVER, number(head, 72, 8))
         self._state.wait(header, Pending(file=file))
         return sink
 
-    def _status(self, header: Header, file: OpenFile, side: int) -> None:
+    def _written(self, header: Header, file: OpenFile) -> None:
         """A transfer bears the status of its latest response."""
-        transfer = file.transfers[side]
+        transfer = file.transfers[TOSERVER]
         if transfer is not None:
             self._parser.settle(transfer.tx, header)
 
@@ -149,9 +145,8 @@ class Smb2:
         if answer is not None:
             answer(header, raw, entry)
         elif header.command == WRITE and entry.file is not None:
-            self._status(header, entry.file, TOSERVER)
-        if entry.tx is not None:
-            self._parser.complete(entry.tx, header)
+            self._written(header, entry.file)
+        self._parser.conclude(entry, header)
 
     def _pass(self, header: Header, raw: bytes) -> None:
         """Nothing is made of this command."""

@@ -72,6 +72,7 @@ class Pending:
     tx: SmbTransaction | None = None
     file: OpenFile | None = None
     offset: int = 0
+    tree: int = 0
 
 
 class State:
@@ -104,11 +105,15 @@ class State:
 
     def wait(self, header: Header, entry: Pending) -> None:
         """Remember a request."""
+        entry.tree = header.tree
         put(self.pending, (header.version, header.command, header.message), entry, MAX_PENDING)
 
     def answered(self, header: Header) -> Pending | None:
-        """Give the request of a response and forget it."""
-        return self.pending.pop((header.version, header.command, header.message), None)
+        """Give the request of a response and forget it; a late answer (async) does not name its tree."""
+        entry = self.pending.pop((header.version, header.command, header.message), None)
+        if entry is not None and header.asynchronous:
+            header.tree = entry.tree
+        return entry
 
     def opened(self, version: int, file: OpenFile) -> None:
         """Remember an open file; gives way to it the one that was opened first."""
