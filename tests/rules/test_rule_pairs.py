@@ -1,0 +1,52 @@
+"""Every virtual patch stops its attack and lets the nearest harmless traffic pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from rule_traffic import ROOT, alerts, load
+
+PAIRS: list[dict[str, Any]] = [
+    pair
+    for file in sorted((ROOT / "tests/rules/pairs").glob("*.yaml"))
+    for pair in yaml.safe_load(file.read_text())
+]
+
+
+def _traffic(value: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.fixture(scope="module")
+def patches():
+    return load("virtual-patch-*.rules")
+
+
+@pytest.fixture(scope="module")
+def everything():
+    return load("*.rules")
+
+
+def test_all_our_rules_load(everything):
+    assert not everything.errors
+    assert [error.reason for error in everything.rules.refused] == []
+
+
+def test_every_virtual_patch_has_a_pair(patches):
+    silent = {rule.rule.sid for rule in patches.rules.ruleset.signatures if rule.rule.noalert}
+    wanted = {one.rule.sid for one in patches.rules.ruleset.signatures} - silent
+    assert wanted - {pair["sid"] for pair in PAIRS} == set()
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair["sid"]))
+def test_attack_raises_its_rule(everything, pair):
+    for traffic in _traffic(pair["attack"]):
+        assert pair["sid"] in {event.rule.sid for event in alerts(everything, traffic)}
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair["sid"]))
+def test_harmless_relative_passes(patches, pair):
+    for traffic in _traffic(pair["benign"]):
+        assert [event.rule.sid for event in alerts(patches, traffic)] == []
