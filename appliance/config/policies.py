@@ -12,6 +12,7 @@ POLICIES = ("auto", "ignore", "drop-packet", "drop-flow", "pass-packet", "pass-f
 _PACKET_ONLY = {"drop-flow": "drop-packet", "pass-flow": "pass-packet", "bypass": "ignore"}
 _FLOW_ONLY = {"drop-packet": "drop-flow", "pass-packet": "pass-flow"}
 _MIDSTREAM_ON = ("ignore", "pass-flow")
+_LIVING = frozenset((*_MIDSTREAM_ON, "bypass"))  # what the master may bring to connections picked up midway
 
 
 def _auto(found: Lookup, midstream: bool = False) -> str:
@@ -42,7 +43,9 @@ def midstream_policy(found: Lookup, midstream: bool) -> str:
     chosen = found.choice(path, POLICIES)
     if chosen is None:
         fallback = master(found)
-        return "ignore" if midstream else _FLOW_ONLY.get(fallback, fallback)
+        if midstream:
+            return fallback if fallback in _LIVING else "ignore"
+        return _FLOW_ONLY.get(fallback, fallback)
     if chosen == "auto":
         return _auto(found, midstream)
     if midstream and chosen not in _MIDSTREAM_ON:

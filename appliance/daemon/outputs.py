@@ -18,8 +18,8 @@ MAIN = "eve.json"
 def eve_writers(documents: Documents, path: str) -> list[EveWriter]:
     """Open the outputs of the settings beside ``path``, the one named eve.json at ``path`` itself.
 
-    Without ``path`` nothing is written. A foreign configuration without outputs gets the stock one,
-    since the user asked for a file.
+    Without ``path`` nothing is written. Where no output has that name, the first is written to ``path``
+    as well; a foreign configuration without outputs gets the stock one, since the user asked for a file.
 
     Raises:
         SinkError: a file cannot be opened.
@@ -28,8 +28,8 @@ def eve_writers(documents: Documents, path: str) -> list[EveWriter]:
         return []
     where = Path(path)
     outputs = documents.settings.eve or stock_outputs()
-    if len(outputs) == 1 or all(output.filename != MAIN for output in outputs):
-        outputs = (replace(outputs[0], filename=MAIN), *outputs[1:])
+    if all(output.filename != MAIN for output in outputs):
+        outputs = (replace(outputs[0], filename=MAIN), *outputs)
     named = tuple(
         replace(output, filename=where.name) if output.filename == MAIN else output for output in outputs
     )

@@ -11,11 +11,10 @@ from appliance.model.packet import (
     PROTO_UDP,
     Packet,
 )
-from appliance.model.verdict import Decision, Reason, Verdict, reason_words
+from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict, reason_words
 
-_L4 = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_ICMP: "icmpv4", PROTO_ICMPV6: "icmpv6", PROTO_SCTP: "sctp"}
-_FLOW = {PROTO_TCP: "flow.tcp", PROTO_UDP: "flow.udp", PROTO_ICMP: "flow.icmpv4", PROTO_ICMPV6: "flow.icmpv6"}
-_DECODER = {number: f"decoder.{name}" for number, name in _L4.items()}
+_DECODER = {PROTO_ICMP: "decoder.icmpv4", PROTO_ICMPV6: "decoder.icmpv6", PROTO_SCTP: "decoder.sctp"}
+_FLOW = {PROTO_ICMP: "flow.icmpv4", PROTO_ICMPV6: "flow.icmpv6"}
 _ETHERTYPE_ARP = 0x0806
 _VERDICT = {
     Verdict.BYPASS: "ips.accepted",
@@ -26,50 +25,116 @@ _VERDICT = {
 _REASON = {reason: "ips.drop_reason." + reason_words(reason).replace(" ", "_") for reason in Reason}
 
 
-class Counters:
-    """A dictionary of totals; a name that was never counted is not in it."""
+# Counted with every packet or flow, so kept as numbers of their own: (attribute, name).
+_PLAIN = (
+    ("ethernet", "decoder.ethernet"),
+    ("ipv4", "decoder.ipv4"),
+    ("ipv6", "decoder.ipv6"),
+    ("tcp", "decoder.tcp"),
+    ("udp", "decoder.udp"),
+    ("accepted", "ips.accepted"),
+    ("flows", "flow.total"),
+    ("flows_tcp", "flow.tcp"),
+    ("flows_udp", "flow.udp"),
+)
 
-    __slots__ = ("values",)
+
+class Counters:
+    """Totals by name; a name that was never counted is not in :attr:`values`."""
+
+    __slots__ = (
+        "accepted",
+        "ethernet",
+        "flows",
+        "flows_tcp",
+        "flows_udp",
+        "ipv4",
+        "ipv6",
+        "named",
+        "octets",
+        "pkts",
+        "tcp",
+        "udp",
+    )
 
     def __init__(self) -> None:
-        self.values: dict[str, int] = {"decoder.pkts": 0, "decoder.bytes": 0, "decoder.invalid": 0}
+        self.named: dict[str, int] = {}
+        self.pkts: int = 0
+        self.octets: int = 0
+        self.ethernet: int = 0
+        self.ipv4: int = 0
+        self.ipv6: int = 0
+        self.tcp: int = 0
+        self.udp: int = 0
+        self.accepted: int = 0
+        self.flows: int = 0
+        self.flows_tcp: int = 0
+        self.flows_udp: int = 0
+
+    @property
+    def values(self) -> dict[str, int]:
+        """All totals by dotted name."""
+        found = {"decoder.pkts": self.pkts, "decoder.bytes": self.octets, "decoder.invalid": 0}
+        for attribute, name in _PLAIN:
+            count = getattr(self, attribute)
+            if count:
+                found[name] = count
+        for name, count in self.named.items():
+            found[name] = found.get(name, 0) + count
+        return found
 
     def add(self, name: str, amount: int = 1) -> None:
         """Add to one counter."""
-        self.values[name] = self.values.get(name, 0) + amount
+        self.named[name] = self.named.get(name, 0) + amount
 
     def frame(self, packet: Packet) -> None:
         """Count a frame as it came from the source."""
-        values = self.values
-        values["decoder.pkts"] += 1
-        values["decoder.bytes"] += packet.wirelen
+        self.pkts += 1
+        self.octets += packet.wirelen
 
     def layers(self, packet: Packet) -> None:
         """Count what one packet, or one packet inside a tunnel, turned out to be."""
-        if packet.eth_dst and packet.outer is None:
-            self.add("decoder.ethernet")
-        if packet.vlans and packet.outer is None:
-            self.add("decoder.vlan" if len(packet.vlans) == 1 else "decoder.vlan_qinq")
-        if packet.ip_version == 0:
+        if packet.outer is None:
+            if packet.eth_dst:
+                self.ethernet += 1
+            if packet.vlans:
+                self.add("decoder.vlan" if len(packet.vlans) == 1 else "decoder.vlan_qinq")
+        if packet.ip_version == 4:
+            self.ipv4 += 1
+        elif packet.ip_version != 0:
+            self.ipv6 += 1
+        else:
             if packet.ethertype == _ETHERTYPE_ARP:
                 self.add("decoder.arp")
             return
-        self.add("decoder.ipv4" if packet.ip_version == 4 else "decoder.ipv6")
-        name = _DECODER.get(packet.proto)
-        if name is not None and packet.frag_off == 0:
-            self.add(name)
+        if packet.frag_off == 0:
+            self._transport(packet)
         if packet.tunnel:
             self.add("decoder." + packet.tunnel)
 
+    def _transport(self, packet: Packet) -> None:
+        if packet.proto == PROTO_TCP:
+            self.tcp += 1
+        elif packet.proto == PROTO_UDP:
+            self.udp += 1
+        elif packet.proto in _DECODER:
+            self.add(_DECODER[packet.proto])
+
     def new_flow(self, flow: Flow) -> None:
         """Count the start of a flow."""
-        self.add("flow.total")
-        name = _FLOW.get(flow.proto)
-        if name is not None:
-            self.add(name)
+        self.flows += 1
+        if flow.proto == PROTO_TCP:
+            self.flows_tcp += 1
+        elif flow.proto == PROTO_UDP:
+            self.flows_udp += 1
+        elif flow.proto in _FLOW:
+            self.add(_FLOW[flow.proto])
 
     def verdict(self, decision: Decision) -> None:
         """Count a verdict, and its reason when the packet was not let through."""
+        if decision is ACCEPTED:
+            self.accepted += 1
+            return
         self.add(_VERDICT[decision.verdict])
         if decision.verdict > Verdict.ACCEPT:
             self.add(_REASON[decision.reason])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from appliance.engine.work import Work
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_EXCEPTION, F_NO_PAYLOAD_INSPECT, F_PASSED
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_EXCEPTION, F_PASSED, FlowState
 from appliance.model.verdict import Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -47,20 +47,22 @@ def _pass_packet(work: Work, target: str) -> None:
 
 
 def _pass_flow(work: Work, target: str) -> None:
+    # Parsers go on, for their records; rules do not look at the flow any more.
     work.inspect = False
-    _mark(work, F_PASSED | F_NO_PAYLOAD_INSPECT, target)
+    _mark(work, F_PASSED, target)
 
 
 def _bypass(work: Work, target: str) -> None:
     work.inspect = False
     _mark(work, F_BYPASS, target)
+    if work.flow is not None:
+        work.flow.state = FlowState.BYPASSED
 
 
 def _mark(work: Work, flags: int, target: str) -> None:
     flow = work.flow
     if flow is not None:
         flow.flags |= flags | F_EXCEPTION
-        flow.exception = target
         if flags & F_DROPPED:
             flow.action_by = f"exception policy of {target}"
 
@@ -76,14 +78,30 @@ _ACTIONS: dict[str, Callable[[Work, str], None]] = {
 _BLOCKING = frozenset(("drop-packet", "drop-flow", "reject"))
 
 
+# Name of the counter below ``exception_policy`` for each target.
+_COUNTED = {
+    "stream.midstream": "tcp.midstream",
+    "stream.reassembly": "tcp.reassembly",
+    "stream.memcap": "tcp.ssn_memcap",
+    "app_layer": "app_layer.error",
+}
+
+
 def apply(pipe: Pipeline, work: Work, policy: str, target: str) -> None:
-    """Carry out an exception policy on behalf of ``target`` ("stream.midstream").
+    """Carry out an exception policy on behalf of ``target`` ("stream.midstream"); "" is none.
 
     Policies that block count for nothing unless the engine prevents.
     """
-    action = _ACTIONS.get(policy)
-    if action is None or (policy in _BLOCKING and not pipe.settings.prevent):
+    if not policy:
         return
-    pipe.counters.add(f"exception_policy.{target}.{policy.replace('-', '_')}")
+    if policy in _BLOCKING and not pipe.settings.prevent:
+        policy = "ignore"
+    flow = work.flow
+    if flow is not None and not flow.exception:
+        flow.exception = f"{target}:{policy}"
+    action = _ACTIONS.get(policy)
+    if action is None:
+        return
+    pipe.counters.add(f"exception_policy.{_COUNTED.get(target, target)}.{policy.replace('-', '_')}")
     work.note("exception policy", policy, target)
     action(work, target)

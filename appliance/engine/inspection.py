@@ -61,7 +61,7 @@ def run_rules(pipe: Pipeline, work: Work) -> None:
     if blocking:
         _carry_out(work, detection)
     if detection.bypass and flow is not None:
-        flow.flags |= F_BYPASS
+        pipe.bypass(flow)
     if detection.discarded:
         pipe.counters.add("detect.alerts_discarded", detection.discarded)
 

@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-from appliance.config.settings import Settings
-from appliance.decode.checksum import Checksums
-from appliance.decode.decoder import Decoder
-from appliance.detect.detector import Detector
 from appliance.engine import applog, inspection, lifecycle
-from appliance.engine.counters import Counters
-from appliance.engine.rulechoice import RuleChoice
+from appliance.engine.parts import Parts
 from appliance.engine.stages import STAGES
 from appliance.engine.work import Work
-from appliance.firewall.bound import BoundPolicies
-from appliance.firewall.firewall import Firewall
-from appliance.flow.defrag import Defragmenter
-from appliance.flow.related import Expectations
-from appliance.flow.table import FlowTable
-from appliance.inventory.registry import Registry
 from appliance.model.chunk import Chunk
 from appliance.model.event import Event
-from appliance.model.flow import F_PASSED, Flow
+from appliance.model.flow import F_BYPASS, F_PASSED, Flow, FlowState
 from appliance.model.packet import PROTO_TCP, Packet
-from appliance.protocols.session import AppLayer
-from appliance.stream.tracker import TcpTracker
+from appliance.model.verdict import ACCEPTED
 
 
-class Pipeline:
-    """What the stages work with. Optional parts are None when nobody asked for them.
+_ORDER = [stage for _, stage in STAGES]
 
-    The parts are made by :func:`appliance.engine.build.build_pipeline`; all state that outlives a
-    packet is in them.
+
+class Pipeline(Parts):
+    """The parts and the stages that use them.
+
+    It is made by :func:`appliance.engine.build.build_pipeline`; all state that outlives a packet is in
+    its parts.
     """
-
-    def __init__(
-        self,
-        settings: Settings,
-        decoder: Decoder,
-        checksums: Checksums,
-        defrag: Defragmenter,
-        table: FlowTable,
-        tracker: TcpTracker,
-        app: AppLayer,
-    ) -> None:
-        self.settings = settings
-        self.decoder = decoder
-        self.checksums = checksums
-        self.defrag = defrag
-        self.table = table
-        self.tracker = tracker
-        self.app = app
-        self.expectations = Expectations(settings.flow)
-        self.counters = Counters()
-        self.registry: Registry | None = None
-        self.bound: BoundPolicies | None = None
-        self.firewall: Firewall | None = None
-        self.detector: Detector | None = None
-        self.choice: RuleChoice | None = None
 
     def run(self, work: Work) -> None:
         """Take one packet through the stages, until one of them stops it."""
         self.counters.layers(work.packet)
-        for _, stage in STAGES:
+        for stage in _ORDER:
             if stage(self, work):
                 break
-        lifecycle.conclude(work)
+        if work.decision is not ACCEPTED:
+            lifecycle.conclude(work)
 
     def run_rebuilt(self, work: Work, packet: Packet) -> None:
         """Take a datagram put together from fragments through the stages; its verdict is the fragment's."""
@@ -105,6 +72,12 @@ class Pipeline:
             self.table.touch(flow, packet, work.now)
         work.flow = flow
         return flow
+
+    def bypass(self, flow: Flow) -> None:
+        """Let a flow pass from here on without following or inspecting it."""
+        flow.flags |= F_BYPASS
+        flow.state = FlowState.BYPASSED
+        self.table.retime(flow)
 
     def end_flows(self, flows: list[Flow], work: Work) -> None:
         """Report flows that ended because this packet came."""

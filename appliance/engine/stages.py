@@ -17,7 +17,7 @@ from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
 from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
-from appliance.model.packet import CSUM_BAD_IP, PROTO_TCP, PROTO_UDP, Packet
+from appliance.model.packet import PROTO_TCP, PROTO_UDP, Packet
 from appliance.model.tcp import TcpState
 from appliance.model.verdict import Decision, Reason, Verdict
 
@@ -29,9 +29,11 @@ _STOP = True
 
 
 def checksum(pipe: Pipeline, work: Work) -> bool:
-    """Verify checksums; a packet that fails takes no part in streams and parsers."""
+    """Verify checksums; a TCP segment that fails takes no part in streams and parsers."""
     if not pipe.checksums.verify(work.packet):
-        work.usable = False
+        # Its receiver throws a segment away, and so must whoever follows the stream. A datagram stands for
+        # itself: inspecting one that the receiver throws away does no harm.
+        work.usable = work.packet.proto != PROTO_TCP
         pipe.counters.add("decoder.bad_checksum")
         work.note("checksum", "bad", "kept out of streams and parsers")
     return _CONTINUE
@@ -107,7 +109,7 @@ def _readable(packet: Packet) -> bool:
 
     A bad TCP option makes a packet malformed, yet its receiver may take it: it belongs to its flow.
     """
-    if packet.ip_version == 0 or packet.csum & CSUM_BAD_IP:
+    if packet.ip_version == 0:
         return False
     return not anomalies.is_invalid(packet) or packet.payload_off > packet.l4_off > 0
 
@@ -167,7 +169,7 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
     if judgement.log:
         work.events.append(logged(work, judgement))
     if judgement.bypass and flow is not None:
-        flow.flags |= F_BYPASS
+        pipe.bypass(flow)
     work.decide(judgement.decision)
     return judgement.verdict > Verdict.ACCEPT
 
@@ -187,6 +189,8 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
     packet, flow = work.packet, work.flow
     if flow is None or packet.proto != PROTO_TCP or flow.proto != PROTO_TCP or not work.usable:
         return _CONTINUE
+    if flow.flags & F_BYPASS:
+        return _CONTINUE
     result = pipe.tracker.handle(packet, flow, work.now)
     if result.reused:
         flow = pipe.reopen(work, flow)
@@ -204,7 +208,7 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
     if result.reason is not Reason.NONE and pipe.settings.prevent:
         work.decide(Decision(Verdict.DROP, result.reason, "stream"))
     if result.bypass:
-        flow.flags |= F_BYPASS
+        pipe.bypass(flow)
     return _CONTINUE
 
 
@@ -220,7 +224,7 @@ def _report_stream(pipe: Pipeline, work: Work, flow: Flow, events: list[str]) ->
 def parse_application(pipe: Pipeline, work: Work) -> bool:
     """Feed parsers and the stream's rules with the bytes that are now in order."""
     flow, packet = work.flow, work.packet
-    if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT) or not work.inspect:
+    if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
         return _CONTINUE
     known = flow.app_proto
     if work.chunks:

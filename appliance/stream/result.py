@@ -15,7 +15,7 @@ class StreamResult:
     :data:`appliance.stream.events.EVENTS`. ``reason`` is not NONE when the packet should be dropped (inline
     only). ``replaced`` is then, for overlapping data that differs, the payload with the bytes that were
     inspected in their places: it may be forwarded instead of dropping the packet.
-    ``exception`` is an exception policy that applies ("drop-flow", ..., "" for none) and
+    ``exception`` is an exception policy that applies ("drop-flow", ..., "ignore"; "" where none applies) and
     ``exception_target`` on whose behalf ("stream.midstream", "stream.reassembly", "stream.memcap").
     ``reused``: the packet opens a new connection on the ports of a closed one; nothing was done with it, the
     flow has to end and the packet be handled with a new one. ``swap``: the flow runs the other way round:
@@ -53,7 +53,7 @@ class StreamResult:
             self.events.append(event)
 
     def apply(self, policy: str, target: str) -> None:
-        """Ask for an exception policy; "ignore" asks for nothing, the first one counts."""
-        if policy != "ignore" and not self.exception:
+        """Ask for an exception policy; the first one counts. "ignore" is passed on too: it is reported."""
+        if not self.exception:
             self.exception = policy
             self.exception_target = target

@@ -1,0 +1,12 @@
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+
+cdef class Counters:
+    cdef public dict named
+    cdef public long long pkts, octets, ethernet, ipv4, ipv6, tcp, udp, accepted, flows, flows_tcp, flows_udp
+    cpdef add(self, str name, long long amount=*)
+    cpdef frame(self, Packet packet)
+    cpdef layers(self, Packet packet)
+    cpdef _transport(self, Packet packet)
+    cpdef new_flow(self, Flow flow)
+    cpdef verdict(self, object decision)

@@ -1,0 +1,15 @@
+from appliance.decode.checksum cimport Checksums
+from appliance.decode.decoder cimport Decoder
+from appliance.engine.counters cimport Counters
+from appliance.firewall.firewall cimport Firewall
+from appliance.flow.table cimport FlowTable
+from appliance.stream.tracker cimport TcpTracker
+
+cdef class Parts:
+    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice
+    cdef public Decoder decoder
+    cdef public Checksums checksums
+    cdef public FlowTable table
+    cdef public TcpTracker tracker
+    cdef public Counters counters
+    cdef public Firewall firewall

@@ -1,0 +1,50 @@
+"""The parts that stages work with, as plain attributes of fixed types.
+
+The class stands by itself so that stages know its types without importing the pipeline, which imports them.
+"""
+
+from __future__ import annotations
+
+from appliance.config.settings import Settings
+from appliance.decode.checksum import Checksums
+from appliance.decode.decoder import Decoder
+from appliance.detect.detector import Detector
+from appliance.engine.counters import Counters
+from appliance.engine.rulechoice import RuleChoice
+from appliance.firewall.bound import BoundPolicies
+from appliance.firewall.firewall import Firewall
+from appliance.flow.defrag import Defragmenter
+from appliance.flow.related import Expectations
+from appliance.flow.table import FlowTable
+from appliance.inventory.registry import Registry
+from appliance.protocols.session import AppLayer
+from appliance.stream.tracker import TcpTracker
+
+
+class Parts:
+    """Everything that outlives a packet. Optional parts are None when nobody asked for them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        decoder: Decoder,
+        checksums: Checksums,
+        defrag: Defragmenter,
+        table: FlowTable,
+        tracker: TcpTracker,
+        app: AppLayer,
+    ) -> None:
+        self.settings: Settings = settings
+        self.decoder: Decoder = decoder
+        self.checksums: Checksums = checksums
+        self.defrag: Defragmenter = defrag
+        self.table: FlowTable = table
+        self.tracker: TcpTracker = tracker
+        self.app: AppLayer = app
+        self.expectations: Expectations = Expectations(settings.flow)
+        self.counters: Counters = Counters()
+        self.registry: Registry | None = None
+        self.bound: BoundPolicies | None = None
+        self.firewall: Firewall | None = None
+        self.detector: Detector | None = None
+        self.choice: RuleChoice | None = None

@@ -1,0 +1,23 @@
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+
+cdef class Trace:
+    cdef public list lines
+    cpdef add(self, str stage, str decision, str why=*)
+
+cdef class Work:
+    cdef public Packet packet
+    cdef public long long now
+    cdef public list events, chunks, stream_events
+    cdef public Trace trace
+    cdef public Flow flow, related
+    cdef public bint new_flow, inspect, usable
+    cdef public object decision, rule
+    cpdef decide(self, object decision, object rule=*)
+    cpdef note(self, str stage, str decision, str why=*)
+
+cdef class Result:
+    cdef public Packet packet
+    cdef public Flow flow
+    cdef public object decision
+    cdef public list events
