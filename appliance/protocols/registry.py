@@ -10,7 +10,22 @@ from typing import Any
 
 from appliance.config.settings import AppSettings
 from appliance.model.app import BufferSpec, ValueSpec
-from appliance.protocols import dcerpc, dns, http1, http2, krb5, ldap, mqtt, sip, smb, ssh, tls
+from appliance.protocols import (
+    dcerpc,
+    dns,
+    http1,
+    http2,
+    krb5,
+    ldap,
+    mqtt,
+    rfb,
+    sip,
+    smb,
+    smtp,
+    ssh,
+    tls,
+    websocket,
+)
 from appliance.protocols.recognised import SPECS
 from appliance.protocols.spec import ProtocolSpec
 
@@ -23,11 +38,14 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     sip.SPEC,
     *http2.SPECS,
     http1.SPEC,
+    smtp.SPEC,
     *ssh.SPECS,
     *tls.SPECS,
+    *websocket.SPECS,
     *krb5.SPECS,
     mqtt.SPEC,
     *ldap.SPECS,
+    rfb.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
