@@ -211,7 +211,7 @@ def parse_datagram(raw: bytes) -> Datagram | None:
         raw[2],
         endian,
         Interface(0, uuid_text(raw[24:40], endian), version & 0xFFFF, version >> 16, 0),
-        uuid_text(raw[40:56], "big"),  # as it lies on the wire
+        uuid_text(raw[40:56], "little"),  # records write it so whatever the byte order
         number(raw, 64, 4, endian),
         number(raw, 68, 2, endian),
         number(raw, 76, 2, endian),

@@ -200,10 +200,10 @@ class SmbParser(Parser):
         self._open.pop(tx.id, None)
 
     def conclude(self, entry: Pending, header: Header) -> None:
-        """A response has come; a failure is told even of a command that has no transaction of its own."""
+        """A response has come; a failed SMB2 READ or WRITE is told although it has no transaction."""
         if entry.tx is not None:
             self.complete(entry.tx, header)
-        elif header.status not in _EXPECTED:
+        elif header.version == 2 and header.status not in _EXPECTED:
             self.complete(self.new(header), header)
 
     def credentials(self, tx: SmbTransaction, blob: bytes, event: str) -> None:
@@ -319,6 +319,7 @@ class _Side:
         parser = self._parser
         version = parser.smb2 if raw.startswith(nbss.SMB2) else parser.smb1
         header = version.header(raw)
+        parser.state.heard = parser.state.heard or header.response
         if header.response and direction == TOSERVER:
             parser.note("response_to_server")
         elif not header.response and direction == TOCLIENT:

@@ -160,6 +160,7 @@ class Smb1:
         service, _ = text_at(block.data, at, wide=False)
         tx.set_share(path, is_pipe=service == "IPC" or path.upper().endswith("IPC$"))
         tx.details["service"] = {"request": service}
+        self._state.ask(Tree(path, tx.is_pipe))
 
     def _tree_connected(self, header: Header, block: Block, entry: Pending) -> None:
         tx = entry.tx

@@ -213,6 +213,7 @@ class Smb2:
         tx = self._parser.request(header)
         path = utf16(_slice(raw, number(raw, _BODY + 4, 2), number(raw, _BODY + 6, 2)))
         tx.set_share(path, is_pipe=path.upper().endswith("IPC$"))
+        self._state.ask(Tree(path, tx.is_pipe))
 
     def _tree_connected(self, header: Header, raw: bytes, entry: Pending) -> None:
         tx = entry.tx

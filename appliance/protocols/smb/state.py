@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from appliance.protocols.smb.transfer import Transfer
 
 MAX_TREES = 1024
+MAX_ASKED = 16
 MAX_FILES = 1024
 MAX_PENDING = 1024
 MAX_TRANSFERS = 128
@@ -88,6 +89,8 @@ class State:
         self.pending: dict[tuple[int, int, int], Pending] = {}
         self.transfers: dict[int, Transfer] = {}
         self.related: OpenFile | None = None
+        self.heard = False  # a response has been seen
+        self.asked: list[Tree] = []  # trees whose connection was asked for before that
 
     def dialect_name(self) -> str:
         """Name the dialect as records do."""
@@ -96,8 +99,20 @@ class State:
         return self.dialect1 or "unknown"
 
     def tree(self, header: Header) -> Tree | None:
-        """Give the share that a message refers to."""
-        return self.trees.get((header.session, header.tree))
+        """Give the share that a message refers to.
+
+        Where only the client is seen, trees bear their numbers in the order in which they were asked for.
+        """
+        found = self.trees.get((header.session, header.tree))
+        if found is None and self.asked and not self.heard:
+            found = self.asked.pop(0)
+            self.connect(header, found)
+        return found
+
+    def ask(self, tree: Tree) -> None:
+        """Remember a tree whose number is not known yet."""
+        if not self.heard and len(self.asked) < MAX_ASKED:
+            self.asked.append(tree)
 
     def connect(self, header: Header, tree: Tree) -> None:
         """Remember a share."""
