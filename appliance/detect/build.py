@@ -231,12 +231,15 @@ class RuleBuilder:
             self.signature.tx_tests.append(EventTest(name))
             self.signature.events.append(name)
             return True
-        if not isinstance(node, tree.IntMatch | tree.IntSet | tree.Text):
+        if not isinstance(node, tree.IntMatch | tree.IntSet | tree.Text | tree.Modbus):
             return False
-        specs = self.world.value_specs(node.keyword)
+        keyword = "modbus" if isinstance(node, tree.Modbus) else node.keyword
+        specs = self.world.value_specs(keyword)
         if not specs:
             return False
-        if isinstance(node, tree.Text):
+        if isinstance(node, tree.Modbus):
+            test = ValueTest(keyword, specs, None, node, False)
+        elif isinstance(node, tree.Text):
             test = ValueTest(node.keyword, specs, None, node.argument, node.negated)
         else:
             which = node.extra if isinstance(node, tree.IntMatch) else ""

@@ -160,11 +160,11 @@ class ValueTest(TxTest):
         keyword: str,
         specs: Sequence[ValueSpec],
         comparison: Comparison | None,
-        argument: str,
+        argument: Any,
         negated: bool,
         which: str = "",
     ) -> None:
-        """Compare numbers by ``comparison`` or, without one, with ``argument``.
+        """Compare numbers by ``comparison`` or, without one, with ``argument`` (text, or a node of the tree).
 
         ``which`` is "" or "any", "all", or the place of one member, from the end when it is negative.
         """
@@ -212,7 +212,7 @@ class ValueTest(TxTest):
             return spec.test(value, self.argument)
         if self.comparison is not None:
             return isinstance(value, int) and self.comparison.holds(int(value))
-        return str(value) == self.argument
+        return bool(str(value) == self.argument)
 
 
 class EventTest(TxTest):
