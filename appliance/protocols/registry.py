@@ -17,6 +17,7 @@ from appliance.protocols import (
     http2,
     krb5,
     ldap,
+    modbus,
     mqtt,
     rfb,
     sip,
@@ -46,6 +47,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     mqtt.SPEC,
     *ldap.SPECS,
     rfb.SPEC,
+    modbus.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
