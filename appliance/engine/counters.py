@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.model.flow import Flow
+from appliance.model.flow import Flow, FlowState
 from appliance.model.packet import (
     PROTO_ICMP,
     PROTO_ICMPV6,
@@ -11,11 +11,21 @@ from appliance.model.packet import (
     PROTO_UDP,
     Packet,
 )
+from appliance.model.tcp import TcpState
 from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict, reason_words
 
 _DECODER = {PROTO_ICMP: "decoder.icmpv4", PROTO_ICMPV6: "decoder.icmpv6", PROTO_SCTP: "decoder.sctp"}
 _FLOW = {PROTO_ICMP: "flow.icmpv4", PROTO_ICMPV6: "flow.icmpv6"}
-_ETHERTYPE_ARP = 0x0806
+_ETHERTYPE_ARP, _ETHERTYPE_NSH = 0x0806, 0x894F
+_LINKS = {
+    0: "decoder.null",
+    9: "decoder.ppp",
+    12: "decoder.raw",
+    101: "decoder.raw",
+    104: "decoder.chdlc",
+    113: "decoder.sll",
+    276: "decoder.sll2",
+}
 _VERDICT = {
     Verdict.BYPASS: "ips.accepted",
     Verdict.ACCEPT: "ips.accepted",
@@ -75,6 +85,7 @@ class Counters:
     def values(self) -> dict[str, int]:
         """All totals by dotted name."""
         found = {"decoder.pkts": self.pkts, "decoder.bytes": self.octets, "decoder.invalid": 0}
+        found["tcp.reassembly_gap"] = 0
         for attribute, name in _PLAIN:
             count = getattr(self, attribute)
             if count:
@@ -138,3 +149,19 @@ class Counters:
         self.add(_VERDICT[decision.verdict])
         if decision.verdict > Verdict.ACCEPT:
             self.add(_REASON[decision.reason])
+
+
+def count_end(counters: Counters, flow: Flow) -> None:
+    """Count the end of a flow by the state it was in."""
+    counters.add("flow.end.state." + FlowState(flow.state).name.lower())
+    if flow.tcp is not None:
+        counters.add("flow.end.tcp_state." + TcpState(flow.tcp.state).name.lower())
+
+
+def count_link(counters: Counters, packet: Packet) -> None:
+    """Count link layers other than Ethernet, and what tunnels carry."""
+    name = _LINKS.get(packet.linktype)
+    if name is not None:
+        counters.add(name)
+    if packet.ethertype == _ETHERTYPE_NSH:
+        counters.add("decoder.nsh")

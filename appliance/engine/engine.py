@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from appliance.engine.counters import count_link
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.work import Result, Trace, Work
 from appliance.model.event import Event, StatsEvent
 
+_ETHERNET = 1
+_COMMON = frozenset((0x0800, 0x86DD, 0x0806))
 _TICK = 1_000_000_000  # ns between looks at flows that have timed out
 _EXPIRE_LIMIT = 1024  # flows ended in one look, so that no packet waits long
 
@@ -43,6 +46,8 @@ class Engine:
         pipe = self.pipeline
         packet = pipe.decoder.decode(frame, linktype, now, number, wirelen)
         pipe.counters.frame(packet)
+        if linktype != _ETHERNET or packet.ethertype not in _COMMON:
+            count_link(pipe.counters, packet)
         work = Work(packet, now, events, trace)
         pipe.run(work)
         pipe.run_inside(work)

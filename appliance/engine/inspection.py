@@ -15,6 +15,8 @@ from appliance.rulelang.tree import Rule
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
+_PAYLOAD = 4096  # bytes of a stream that an alert shows
+
 _BLOCKING = {
     "drop": Verdict.DROP,
     "reject": Verdict.REJECT,
@@ -30,17 +32,24 @@ def prevents(pipe: Pipeline, packet: Packet) -> bool:
         return False
     if pipe.bound is None:
         return True
-    ends = (pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if))
-    return any(end.inspection.prevent for end in ends if end is not None) or ends == (None, None)
+    source, target = pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if)
+    if source is None and target is None:
+        return True
+    return (source is not None and source.inspection.prevent) or (
+        target is not None and target.inspection.prevent
+    )
 
 
 def inspected(pipe: Pipeline, packet: Packet) -> bool:
     """Tell whether some end wants its traffic inspected; traffic of nobody's is."""
     if pipe.bound is None:
         return True
-    ends = [pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if)]
-    known = [end for end in ends if end is not None]
-    return not known or any(end.inspection.enabled for end in known)
+    source, target = pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if)
+    if source is None and target is None:
+        return True
+    return (source is not None and source.inspection.enabled) or (
+        target is not None and target.inspection.enabled
+    )
 
 
 def run_rules(pipe: Pipeline, work: Work) -> None:
@@ -89,6 +98,10 @@ def _report(pipe: Pipeline, work: Work, match: Match, *, blocking: bool) -> None
     if not match.alert:
         return
     pipe.counters.add("detect.alert")
+    if match.source != "packet" and work.flow is not None and work.flow.detect is not None:
+        tail = work.flow.detect.tails[match.direction].data
+        if tail:
+            match.context["payload"] = bytes(tail[-_PAYLOAD:])
     blocked = blocking and match.action in _BLOCKING
     work.events.append(
         AlertEvent(

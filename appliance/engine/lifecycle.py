@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.engine import applog, inspection
+from appliance.engine.counters import count_end
 from appliance.engine.pseudo import DIRECTIONS, pseudo_packet
 from appliance.engine.work import Work
-from appliance.model.event import DropEvent, Event, FlowEvent
+from appliance.model.event import AlertEvent, DropEvent, Event, FlowEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
 from appliance.model.verdict import Verdict
 
@@ -22,6 +23,9 @@ def conclude(work: Work) -> None:
     decision = work.decision
     if decision.verdict <= Verdict.ACCEPT:
         return
+    for event in work.events:
+        if isinstance(event, AlertEvent) and event.packet is work.packet:
+            event.context["verdict"] = decision
     if not work.packet.pseudo:
         work.events.append(DropEvent(work.now, work.packet, work.flow, decision, work.rule))
 
@@ -42,12 +46,13 @@ def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Eve
         pipe.firewall.flow_ended(flow)
     if pipe.detector is not None:
         pipe.detector.flow_ended(flow)
+    count_end(pipe.counters, flow)
     # Sinks still read the flow's parser and TCP state; the flow itself is let go with the event.
     events.append(FlowEvent(now, flow, flow.end_reason or reason))
 
 
 def _inspect_end(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:
-    for direction in DIRECTIONS:
+    for direction in DIRECTIONS if pipe.detector is not None else ():
         work = Work(pseudo_packet(flow, direction, now), now, events)
         work.flow = flow
         inspection.run_rules(pipe, work)

@@ -17,7 +17,7 @@ from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
 from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
-from appliance.model.packet import PROTO_TCP, PROTO_UDP, Packet
+from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
 from appliance.model.tcp import TcpState
 from appliance.model.verdict import Decision, Reason, Verdict
 
@@ -129,9 +129,12 @@ def find_flow(pipe: Pipeline, work: Work) -> bool:
     packet = work.packet
     if not _readable(packet):
         return _refuse_unreadable(pipe, work)
-    work.related = related_flow(pipe.table, packet, embedded(packet))
-    flow = packet.flow or pipe.table.lookup(packet, work.now)
-    pipe.end_flows(pipe.table.drain(), work)
+    table = pipe.table
+    if packet.proto in (PROTO_ICMP, PROTO_ICMPV6):
+        work.related = related_flow(table, packet, embedded(packet))
+    flow = packet.flow or table.lookup(packet, work.now)
+    if table.ended:
+        pipe.end_flows(table.drain(), work)
     if flow is None and work.related is None and trackable(packet):
         flow = pipe.open_flow(work)
         if flow is None:
@@ -141,8 +144,9 @@ def find_flow(pipe: Pipeline, work: Work) -> bool:
             return _STOP
     work.flow = flow
     if flow is not None:
-        pipe.table.touch(flow, packet, work.now)
-        work.note("flow", "new" if work.new_flow else "known", f"flow {flow.id}")
+        table.touch(flow, packet, work.now)
+        if work.trace is not None:
+            work.note("flow", "new" if work.new_flow else "known", f"flow {flow.id}")
     return _CONTINUE
 
 
@@ -152,7 +156,8 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
     stale = flow is None or (firewall is not None and firewall.stale(flow, work.now))
     if flow is not None and flow.flags & F_DROPPED and not stale:
         work.decide(Decision(Verdict.DROP, Reason.FLOW_DENIED, flow.action_by))
-        work.note("firewall", "drop", f"the flow was dropped: {flow.action_by}")
+        if work.trace is not None:
+            work.note("firewall", "drop", f"the flow was dropped: {flow.action_by}")
         return _STOP
     if firewall is None:
         work.note("firewall", "accept", "no policy")
@@ -160,18 +165,26 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
     if work.decision.verdict > Verdict.ACCEPT:
         return _CONTINUE
     judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
-    work.events.extend(judgement.notices)
+    if judgement.notices:
+        work.events.extend(judgement.notices)
+    if work.trace is not None:
+        _explain(work, judgement)
+    if judgement.log:
+        work.events.append(logged(work, judgement))
+    if judgement.bypass and flow is not None:
+        pipe.bypass(flow)
+    if judgement.verdict <= Verdict.ACCEPT:
+        return _CONTINUE
+    work.decide(judgement.decision)
+    return _STOP
+
+
+def _explain(work: Work, judgement: Judgement) -> None:
     for end in judgement.ends:
         where = f"{end.interface} {end.direction}"
         work.note("firewall", f"{end.verdict.name.lower()} ({where})", end.by)
     if not judgement.ends:
         work.note("firewall", judgement.verdict.name.lower(), judgement.by or "no policy of either end")
-    if judgement.log:
-        work.events.append(logged(work, judgement))
-    if judgement.bypass and flow is not None:
-        pipe.bypass(flow)
-    work.decide(judgement.decision)
-    return judgement.verdict > Verdict.ACCEPT
 
 
 def logged(work: Work, judgement: Judgement) -> NoticeEvent:
@@ -202,9 +215,14 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
         packet.direction = 1 - packet.direction
     pipe.table.retime(flow)
     work.chunks = result.chunks
+    for chunk in result.chunks:
+        if chunk.gap:
+            pipe.counters.add("tcp.reassembly_gap")
     work.stream_events = result.events
-    _report_stream(pipe, work, flow, result.events)
-    exceptions.apply(pipe, work, result.exception, result.exception_target)
+    if result.events or work.trace is not None:
+        _report_stream(pipe, work, flow, result.events)
+    if result.exception:
+        exceptions.apply(pipe, work, result.exception, result.exception_target)
     if result.reason is not Reason.NONE and pipe.settings.prevent:
         work.decide(Decision(Verdict.DROP, result.reason, "stream"))
     if result.bypass:
@@ -241,6 +259,8 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
 
 def detect(pipe: Pipeline, work: Work) -> bool:
     """Run the rules."""
+    if pipe.detector is None:
+        return _CONTINUE
     if not work.inspect:
         work.note("detect", "skipped", "not inspected")
         return _CONTINUE
