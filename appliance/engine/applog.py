@@ -20,7 +20,7 @@ _UNINSPECTED = F_PASSED | F_DROPPED | F_BYPASS
 def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
     """Report what is new in the flow's application layer, then forget what is done with."""
     state = flow.app
-    if state is None:
+    if state is None or (state.parser is None and state.previous is None and not state.events):
         return
     while state.reported < len(state.events):
         name = state.events[state.reported]
@@ -30,7 +30,7 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
         )
     inspected = pipe.detector is not None and not flow.flags & _UNINSPECTED
     for parser in (state.previous, state.parser):
-        if parser is None:
+        if parser is None or not parser.transactions:
             continue
         for tx in parser.transactions:
             if tx.updated or tx.files:

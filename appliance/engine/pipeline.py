@@ -12,7 +12,6 @@ from appliance.model.flow import F_BYPASS, F_PASSED, Flow, FlowState
 from appliance.model.packet import PROTO_TCP, Packet
 from appliance.model.verdict import ACCEPTED
 
-
 _ORDER = [stage for _, stage in STAGES]
 
 

@@ -51,10 +51,10 @@ class AppLayer:
 
     def datagram(self, packet: Packet, flow: Flow, now: int) -> None:
         """Take one UDP datagram."""
-        payload = packet.payload()
         state = self._state(flow)
-        if not payload or state.proto == FAILED:
+        if state.proto == FAILED or not packet.payload_len:
             return
+        payload = packet.payload()
         direction = packet.direction
         state.fed[direction] += len(payload)
         if state.first < 0:
@@ -211,7 +211,9 @@ class AppLayer:
         """Make ``name`` the protocol of the flow and start its parser, if it has one that is wanted."""
         state.proto = flow.app_proto = name
         spec = self.specs.get(name)
-        if spec is None or spec.parser is None or (self.wanted is not None and name not in self.wanted):
+        if spec is None or spec.parser is None or name in self.settings.detection_only:
+            return
+        if self.wanted is not None and name not in self.wanted:
             return
         state.parser = spec.parser(self.settings.options(name))
         state.parser.now = now

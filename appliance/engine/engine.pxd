@@ -1,0 +1,13 @@
+cimport cython
+from appliance.engine.pipeline cimport Pipeline
+from appliance.engine.work cimport Result, Trace, Work
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+
+cdef class Engine:
+    cdef public Pipeline pipeline
+    cdef public long long _next_tick, _last
+    @cython.locals(packet=Packet, work=Work, pipe=Pipeline, events=list)
+    cpdef Result process(self, bytes frame, int linktype, long long now, long long number, Py_ssize_t wirelen=*, Trace trace=*)
+    @cython.locals(flow=Flow)
+    cpdef list tick(self, long long now)

@@ -1,0 +1,25 @@
+cimport cython
+from appliance.engine.parts cimport Parts
+from appliance.engine.work cimport Work
+from appliance.model.chunk cimport Chunk
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+
+cdef list _ORDER
+
+cdef class Pipeline(Parts):
+    cpdef run(self, Work work)
+    cpdef run_rebuilt(self, Work work, Packet packet)
+    @cython.locals(inner=Packet, inside=Work)
+    cpdef run_inside(self, Work work)
+    @cython.locals(flow=Flow)
+    cpdef open_flow(self, Work work)
+    @cython.locals(flow=Flow, packet=Packet)
+    cpdef reopen(self, Work work, Flow old)
+    cpdef bypass(self, Flow flow)
+    @cython.locals(flow=Flow)
+    cpdef end_flows(self, list flows, Work work)
+    cpdef feed(self, Flow flow, Chunk chunk, long long now)
+    cpdef announce(self, Flow flow, long long now)
+    cpdef detect_only(self, Work work)
+    cpdef log_app(self, Flow flow, long long now, Packet packet, list events)
