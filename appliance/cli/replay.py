@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from appliance.capture.base import Frame
+from appliance.capture.loop import pump
 from appliance.capture.pcap import PcapSource
 from appliance.cli.options import add_policy, add_settings, inputs_of
 from appliance.cli.report import print_costs, print_errors
 from appliance.cli.status import ALERTED, BLOCKED, CLEAN, ERROR
 from appliance.daemon.assemble import make_engine, read_documents
+from appliance.daemon.memory import settle
 from appliance.daemon.outputs import eve_writers
 from appliance.engine.engine import Engine
 from appliance.model.event import Event
-from appliance.model.verdict import Verdict
+from appliance.model.verdict import Decision, Verdict
 from appliance.sinks.eve import EveWriter
 from appliance.sinks.summary import Summary
 
@@ -74,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     engine = make_engine(documents, time.perf_counter_ns if args.profile_rules else None)
     summary = Summary(ignored_rules=len(documents.rules.refused))
     writers = eve_writers(documents, args.eve)
+    settle()
     try:
         _replay(engine, source, summary, writers, show=not (args.quiet or args.json))
     finally:
@@ -86,25 +89,18 @@ def run(args: argparse.Namespace) -> int:
 def _replay(
     engine: Engine, source: PcapSource, summary: Summary, writers: list[EveWriter], *, show: bool
 ) -> None:
-    now = 0
-    for frame in _with_progress(source, show=show):
-        result = engine.process(frame.data, frame.linktype, frame.now, frame.number, frame.wirelen)
-        source.verdict(frame.token, result.decision)
-        now = frame.now
-        summary.frame(frame.wirelen, now, result.decision)
-        if result.events:
-            for writer in writers:
+    def report(frame: Frame | None, decision: Decision | None, events: list[Event]) -> None:
+        if frame is not None and decision is not None:
+            summary.frame(frame.wirelen, frame.now, decision)
+            for writer in writers if events else ():
                 writer.context.capture_file = source.path
                 writer.context.interface = frame.interface or ""
-            _report(result.events, summary, writers)
-    _report(engine.finish(now), summary, writers)
+        for event in events:
+            summary.event(event)
+            for writer in writers:
+                writer.write(event)
 
-
-def _report(events: list[Event], summary: Summary, writers: list[EveWriter]) -> None:
-    for event in events:
-        summary.event(event)
-        for writer in writers:
-            writer.write(event)
+    pump(source, engine, report, _with_progress(source, show=show))
 
 
 def _with_progress(source: PcapSource, *, show: bool) -> Iterator[Frame]:
