@@ -6,26 +6,25 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
+from appliance.model.app import BufferValue, Parser
 from appliance.protocols.krb5 import names
 from appliance.protocols.krb5.message import Message, parse
+from appliance.protocols.single import MessageTransaction
 
 # A ticket with the groups of a Windows user stays below 64 KiB, and a request carries two at most.
 MAX_MESSAGE = 256 << 10
 
 
-class KrbTransaction(Transaction):
+class KrbTransaction(MessageTransaction):
     """One message; it exists in its own direction only. ``request`` is the request that it fails."""
 
     __slots__ = ("message", "request")
 
     def __init__(self, tx_id: int, direction: int, message: Message, request: int) -> None:
         """Wrap ``message`` that travelled in ``direction``."""
-        super().__init__(tx_id)
+        super().__init__(tx_id, direction)
         self.message = message
         self.request = request
-        self.progress = [COMPLETE, COMPLETE]
-        self.skip[1 - direction] = True
         if message.encryption is not None and names.weak(message.encryption):
             self.events.append("weak_encryption")
 
