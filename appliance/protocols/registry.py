@@ -23,6 +23,7 @@ from appliance.protocols import (
     sip,
     smb,
     smtp,
+    snmp,
     ssh,
     tls,
     websocket,
@@ -48,6 +49,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *ldap.SPECS,
     rfb.SPEC,
     modbus.SPEC,
+    *snmp.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
