@@ -19,6 +19,7 @@ from appliance.protocols import (
     ldap,
     modbus,
     mqtt,
+    ntp,
     rfb,
     sip,
     smb,
@@ -50,6 +51,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     rfb.SPEC,
     modbus.SPEC,
     *snmp.SPECS,
+    *ntp.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
