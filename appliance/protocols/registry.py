@@ -12,6 +12,7 @@ from appliance.config.settings import AppSettings
 from appliance.model.app import BufferSpec, ValueSpec
 from appliance.protocols import (
     dcerpc,
+    dhcp,
     dns,
     http1,
     http2,
@@ -52,6 +53,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     modbus.SPEC,
     *snmp.SPECS,
     *ntp.SPECS,
+    *dhcp.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
