@@ -11,6 +11,7 @@ from typing import Any
 from appliance.config.settings import AppSettings
 from appliance.model.app import BufferSpec, ValueSpec
 from appliance.protocols import (
+    bittorrent_dht,
     dcerpc,
     dhcp,
     dns,
@@ -54,6 +55,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *snmp.SPECS,
     *ntp.SPECS,
     *dhcp.SPECS,
+    *bittorrent_dht.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
