@@ -42,19 +42,18 @@ class DcerpcParser(Parser):
         if not self.stream:
             self._datagram(chunk)
             return
-        reader = self._readers[direction]
-        self._pdus(reader.feed(chunk))
-        if reader.noise:
-            reader.noise = False
-            self._note("malformed_data")
+        self._pdus(self._readers[direction].feed(chunk))
 
     @override
     def gap(self, direction: int, length: int) -> None:
         """Go on where the next PDU begins, if that can be told."""
         self._pdus(self._readers[direction].gap(length))
 
-    def _pdus(self, found: list[wire.Pdu]) -> None:
+    def _pdus(self, found: list[wire.Pdu | None]) -> None:
         for pdu in found:
+            if pdu is None:
+                self._note("malformed_data")
+                continue
             call = self._association.take(pdu)
             if call is None:
                 continue

@@ -8,30 +8,28 @@ _CALL_HEADER = 24  # of a request: with context and operation number
 
 
 class PduReader:
-    """One direction. ``noise`` is set when bytes were no PDU where one was due.
+    """One direction; never holds more than one PDU, which is 64 KB at most."""
 
-    Never holds more than one PDU, which is 64 KB at most.
-    """
-
-    __slots__ = ("_held", "_lost", "_skip", "noise")
+    __slots__ = ("_held", "_lost", "_skip")
 
     def __init__(self) -> None:
         """Start where a PDU begins."""
         self._held = bytearray()
         self._lost = False
         self._skip = 0
-        self.noise = False
 
-    def feed(self, chunk: bytes) -> list[wire.Pdu]:
-        """Give the PDUs that ``chunk`` completes."""
+    def feed(self, chunk: bytes) -> list[wire.Pdu | None]:
+        """Give the PDUs that ``chunk`` completes; None stands for bytes that are none where one was due."""
         held = self._held
         held += chunk
-        found: list[wire.Pdu] = []
+        found: list[wire.Pdu | None] = []
         at = min(self._skip, len(held))
         self._skip -= at
         while len(held) - at >= wire.HEADER_LEN:
             header = held[at : at + wire.HEADER_LEN]
             if not wire.plausible(header):
+                if not self._lost:
+                    found.append(None)
                 at = self._search(at)
                 continue
             self._lost = False
@@ -45,12 +43,11 @@ class PduReader:
 
     def _search(self, at: int) -> int:
         """Go on to the next place that may be a header."""
-        self.noise = self.noise or not self._lost
         self._lost = True
         place = self._held.find(b"\x05", at + 1)
         return place if place >= 0 else len(self._held)
 
-    def gap(self, length: int) -> list[wire.Pdu]:
+    def gap(self, length: int) -> list[wire.Pdu | None]:
         """Take note of a hole: gives the PDU it is in as far as it was seen, and goes on behind it."""
         if self._skip:
             known = min(length, self._skip)
@@ -58,7 +55,8 @@ class PduReader:
             length -= known
             if not length:
                 return []
-        held, found, left = self._held, [], -1
+        held, left = self._held, -1
+        found: list[wire.Pdu | None] = []
         if len(held) >= _CALL_HEADER and wire.plausible(held):
             left = wire.fragment_length(held) - len(held) - length
             found.append(wire.parse(bytes(held)))

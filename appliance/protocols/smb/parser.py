@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from appliance.model.app import COMPLETE, Parser
 from appliance.model.packet import TOCLIENT, TOSERVER
-from appliance.protocols.dcerpc.pdu import HEADER_LEN, plausible
+from appliance.protocols.dcerpc.pdu import HEADER_LEN, Pdu, plausible
 from appliance.protocols.files import FileTracker
 from appliance.protocols.smb import auth, nbss, status
 from appliance.protocols.smb.smb1 import Smb1
@@ -266,16 +266,15 @@ class SmbParser(Parser):
 
     def pipe(self, header: Header, file: OpenFile, side: int, data: bytes) -> None:
         """Read the calls in what goes through a pipe."""
-        reader = file.readers[side]
-        for pdu in reader.feed(data):
+        for pdu in file.readers[side].feed(data):
             self.pdu(header, file, pdu)
-        if reader.noise:
-            reader.noise = False
+
+    def pdu(self, header: Header, file: OpenFile, pdu: Pdu | None) -> None:
+        """Take one PDU of a pipe; noise is worth telling where calls have been before."""
+        if pdu is None:
             if file.rpc:
                 self.note("malformed_data")
-
-    def pdu(self, header: Header, file: OpenFile, pdu: Any) -> None:
-        """Take one PDU of a pipe."""
+            return
         call = file.association.take(pdu)
         if call is None:
             return
