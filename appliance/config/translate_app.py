@@ -130,6 +130,8 @@ def _forced(found: Lookup, store: dict[str, Any]) -> tuple[frozenset[str], bool]
             _plain_options(item) for item in (types.items.values() if types else ()) if item.name == "files"
         ]
     hashes = frozenset(name for wish in wishes for name in _wished_hashes(wish))
+    if store:
+        hashes |= {"sha256"}  # files are stored under this name
     return hashes & _HASHES, any(wish.get("force-magic") is True for wish in wishes)
 
 

@@ -17,6 +17,8 @@ _EVENT_TYPES = {"bittorrent-dht": "bittorrent_dht", "ftp-data": "ftp_data", "htt
 # Parts of a body that stand beside it in the record.
 _LIFTED = {"smtp": ("email",), "nfs": ("rpc",), "doh2": ("http", "dns")}
 _MAX_HEADER = 64 << 10
+# Protocols whose events Suricata writes in capitals.
+_SHOUTED = frozenset(("http", "smtp", "tls"))
 
 
 def event_type(kind: str) -> str:
@@ -128,7 +130,9 @@ def anomaly_record(context: Context, event: AnomalyEvent) -> dict[str, Any] | No
 
 
 def _event_name(event: AnomalyEvent) -> str:
-    """Decode and stream events bear their module's name."""
+    """Decode and stream events bear their module's name; some of the others are shouted."""
+    if event.kind == "applayer" and (event.layer == "proto_detect" or event.app_proto in _SHOUTED):
+        return event.name.upper()
     prefix = {"decode": "decoder.", "stream": "stream."}.get(event.kind, "")
     return event.name if event.name.startswith(prefix) else prefix + event.name
 

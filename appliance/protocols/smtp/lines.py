@@ -1,0 +1,39 @@
+"""Lines of a session: commands and replies, of bounded length."""
+
+from __future__ import annotations
+
+MAX_LINE = 4096
+
+
+class LineReader:
+    """Cuts one direction into lines; of one that is too long the beginning is kept."""
+
+    __slots__ = ("_skip", "buffer")
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self._skip = False
+
+    def lose(self) -> None:
+        """Begin anew at the next line, because bytes are missing."""
+        self.buffer.clear()
+        self._skip = True
+
+    def next(self) -> tuple[bytes, bool] | None:
+        """Give the next line without its end and whether it was cut; None while there is none."""
+        buffer = self.buffer
+        end = buffer.find(b"\n")
+        if self._skip:
+            if end < 0:
+                buffer.clear()
+                return None
+            del buffer[: end + 1]
+            self._skip = False
+            end = buffer.find(b"\n")
+        if end < 0 and len(buffer) <= MAX_LINE:
+            return None
+        cut = end < 0 or end > MAX_LINE
+        line = bytes(buffer[: MAX_LINE if cut else end])
+        self._skip = end < 0
+        del buffer[: end + 1 if end >= 0 else len(buffer)]
+        return (line if cut else line.rstrip(b"\r")), cut
