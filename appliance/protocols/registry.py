@@ -15,6 +15,7 @@ from appliance.protocols import (
     dcerpc,
     dhcp,
     dns,
+    enip,
     http1,
     http2,
     krb5,
@@ -22,6 +23,7 @@ from appliance.protocols import (
     modbus,
     mqtt,
     ntp,
+    quic,
     rfb,
     sip,
     smb,
@@ -46,6 +48,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     smtp.SPEC,
     *ssh.SPECS,
     *tls.SPECS,
+    *quic.SPECS,
     *websocket.SPECS,
     *krb5.SPECS,
     mqtt.SPEC,
@@ -56,6 +59,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *ntp.SPECS,
     *dhcp.SPECS,
     *bittorrent_dht.SPECS,
+    enip.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
