@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -283,15 +282,14 @@ def many(policies, rules):
 
 
 @pytest.mark.parametrize(("policies", "rules"), [(1000, 100), (1, 20_000)])
-def test_a_hundred_thousand_rules_compile_soon(policies, rules):
+def test_tables_are_compiled_once_for_each_policy(policies, rules):
     whole, inv = many(policies, rules)
     for n in range(1000):
         binding = {"policy": f"p{n % policies}", "uuid": inv.vms[n].uuid}
         whole.bindings.append(policy_binding(binding))
-    before = time.process_time()
     bound = compile_policies(whole, inv)
-    assert time.process_time() - before < 10
     assert len(bound.policies) == 1000
+    assert len({id(one.inbound) for one in bound.policies}) == policies
     assert bound.policies[7].inbound.count == rules
 
 
