@@ -109,7 +109,7 @@ class Call:
 def _interface(item: Interface) -> dict[str, Any]:
     row: dict[str, Any] = {"uuid": item.uuid, "version": f"{item.major}.{item.minor}"}
     if item.result >= 0:
-        # The reason is kept for rules of our own; readers of these records expect a constant.
+        # Readers of these records know no reason but 0, whatever the server gave.
         row |= {"ack_result": item.result, "ack_reason": 0}
     return row
 
@@ -185,8 +185,8 @@ class Association:
         call.response = pdu.kind
         call.append(1, pdu.body if self._whole else pdu.stub)
         if pdu.results and call.request in {wire.BIND, wire.ALTER_CONTEXT}:
-            for item, (result, reason) in zip(call.interfaces, pdu.results, strict=False):
-                item.result, item.reason = result, reason
+            for item, result in zip(call.interfaces, pdu.results, strict=False):
+                item.result = result
         if pdu.last or pdu.kind != wire.RESPONSE:
             call.done = [True, True]
             del self.calls[pdu.call_id]

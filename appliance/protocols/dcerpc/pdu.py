@@ -48,7 +48,6 @@ class Interface:
     major: int
     minor: int
     result: int = -1
-    reason: int = 0
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class Pdu:
     context: int = -1
     stub: bytes = b""
     interfaces: list[Interface] = field(default_factory=list)
-    results: list[tuple[int, int]] = field(default_factory=list)
+    results: list[int] = field(default_factory=list)
 
     @property
     def first(self) -> bool:
@@ -163,7 +162,7 @@ def _read_results(pdu: Pdu) -> None:
         return
     count, at = body[at], at + 4
     while count and at + 4 + _SYNTAX_LEN <= len(body):
-        pdu.results.append((number(body, at, 2, endian), number(body, at + 2, 2, endian)))
+        pdu.results.append(number(body, at, 2, endian))
         at += 4 + _SYNTAX_LEN
         count -= 1
 

@@ -9,9 +9,10 @@ from typing_extensions import override
 
 from appliance.model.app import COMPLETE, Parser
 from appliance.model.packet import TOCLIENT, TOSERVER
-from appliance.protocols.dcerpc.pdu import HEADER_LEN, Pdu, plausible
+from appliance.protocols.dcerpc.pdu import Pdu
 from appliance.protocols.files import FileTracker
 from appliance.protocols.smb import auth, nbss, status
+from appliance.protocols.smb.sinks import PipeSink, UndecidedSink
 from appliance.protocols.smb.smb1 import Smb1
 from appliance.protocols.smb.smb2 import Smb2
 from appliance.protocols.smb.state import Header, OpenFile, Pending, State
@@ -24,77 +25,6 @@ _QUEUE_SIZE = 8 << 20
 _QUEUE_COUNT = 64
 # Outcomes of a READ or WRITE that are no failure.
 _EXPECTED = frozenset((status.SUCCESS, status.BUFFER_OVERFLOW, status.END_OF_FILE))
-
-
-class PipeSink:
-    """Collects what is read from or written to a pipe, within a bound."""
-
-    __slots__ = ("_data", "_file", "_header", "_parser", "_side")
-
-    def __init__(self, parser: SmbParser, header: Header, file: OpenFile, side: int) -> None:
-        """Hand the data on as those of ``file``."""
-        self._parser, self._header, self._file, self._side = parser, header, file, side
-        self._data = bytearray()
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._data += data[: nbss.MAX_HELD - len(self._data)]
-
-    def gap(self, length: int) -> None:
-        """Take note of missing bytes: the call with the hole is dropped, later ones are found again."""
-        self.finish()
-        self._data.clear()
-        for pdu in self._file.readers[self._side].gap(length):
-            self._parser.pdu(self._header, self._file, pdu)
-
-    def finish(self) -> None:
-        """Read the calls."""
-        if self._data:
-            self._parser.pipe(self._header, self._file, self._side, bytes(self._data))
-
-
-class UndecidedSink:
-    """Payload of something that was opened unseen: RPC shows itself by its header, all else is a file."""
-
-    __slots__ = ("_data", "_file", "_header", "_offset", "_parser", "_side", "_sink")
-
-    def __init__(self, parser: SmbParser, header: Header, file: OpenFile, side: int, offset: int) -> None:
-        """Decide what ``file`` is."""
-        self._parser, self._header, self._file, self._side = parser, header, file, side
-        self._offset = offset
-        self._data = bytearray()
-        self._sink: nbss.Sink | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        if self._sink is None:
-            self._data += data
-            if len(self._data) < HEADER_LEN:
-                return
-            data = bytes(self._data)
-            self._decide()
-        if self._sink is not None:
-            self._sink.feed(data)
-
-    def _decide(self) -> nbss.Sink:
-        rpc = len(self._data) >= HEADER_LEN and plausible(self._data)
-        self._file.is_pipe = rpc
-        self._sink = self._parser.sink(self._header, self._file, self._side, self._offset)
-        return self._sink
-
-    def gap(self, length: int) -> None:
-        """Take note of missing bytes."""
-        if self._sink is None:
-            self._decide().feed(bytes(self._data))
-        if self._sink is not None:
-            self._sink.gap(length)
-
-    def finish(self) -> None:
-        """There are no more."""
-        if self._sink is None and self._data:
-            self._decide().feed(bytes(self._data))
-        if self._sink is not None:
-            self._sink.finish()
 
 
 class SmbParser(Parser):
@@ -112,7 +42,6 @@ class SmbParser(Parser):
         self.max_tx = size_option(options.get("max-tx"), _MAX_TX) or _MAX_TX
         self.limits = (_limits(options, "write"), _limits(options, "read"))
         self.encrypted = [0, 0]  # messages of each direction that cannot be read
-        self._open: dict[int, SmbTransaction] = {}
         self._latest: SmbTransaction | None = None
         self._seen = [False, False]
         self._readers = (nbss.Reader(_Side(self, TOSERVER), 0), nbss.Reader(_Side(self, TOCLIENT), 1))
@@ -166,20 +95,19 @@ class SmbParser(Parser):
         tx.session, tx.tree = header.session, header.tree
         self.next_tx += 1
         self.transactions.append(tx)
-        self._latest = self._open[tx.id] = tx
-        if len(self._open) > self.max_tx:
-            self._trim()
+        self._latest = self.state.open[tx.id] = tx
+        while len(self.state.open) > self.max_tx:
+            self._give_up()
         return tx
 
-    def _trim(self) -> None:
+    def _give_up(self) -> None:
         """Complete the oldest; when only one side is seen, waiting in vain is no anomaly."""
-        for key in [key for key, tx in self._open.items() if tx.done]:
-            del self._open[key]
-        while len(self._open) > self.max_tx:
-            oldest = self._open.pop(next(iter(self._open)))
-            if all(self._seen):
-                self.note("too_many_transactions", oldest)
-            oldest.finish(0, 1)
+        oldest = self.state.open.pop(next(iter(self.state.open)))
+        if oldest.done:
+            return
+        if all(self._seen):
+            self.note("too_many_transactions", oldest)
+        oldest.finish(0, 1)
 
     def request(self, header: Header) -> SmbTransaction:
         """Open the transaction of a request and wait for its response."""
@@ -197,7 +125,6 @@ class SmbParser(Parser):
         """The response is there."""
         self.settle(tx, header)
         tx.finish(0, 1)
-        self._open.pop(tx.id, None)
 
     def conclude(self, entry: Pending, header: Header) -> None:
         """A response has come; a failed SMB2 READ or WRITE is told although it has no transaction."""

@@ -88,6 +88,7 @@ class State:
         self.files: dict[tuple[int, bytes], OpenFile] = {}
         self.pending: dict[tuple[int, int, int], Pending] = {}
         self.transfers: dict[int, Transfer] = {}
+        self.open: dict[int, SmbTransaction] = {}  # transactions that wait for something
         self.related: OpenFile | None = None
         self.heard = False  # a response has been seen
         self.asked: list[Tree] = []  # trees whose connection was asked for before that

@@ -65,6 +65,8 @@ class SmbTransaction(Transaction):
         self.updated = True
         for side in sides:
             self.progress[side] = COMPLETE
+        if self.done:
+            self.state.open.pop(self.id, None)
 
     def sync(self) -> None:
         """Take over how far the call has come."""
