@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.model.app import COMPLETE
-from appliance.protocols.smb import SPECS, _session, auth, version_test
+from appliance.protocols.smb import SPECS, _message, _session, auth, version_test
 from appliance.protocols.smb.auth import Ntlm
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
 
@@ -288,6 +288,21 @@ def test_version_condition(value, argument, holds):
 )
 def test_session_probe(raw, answer):
     assert _session(raw) == answer
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        (tools.create("x", 1), PROBE_YES),
+        (tools.smb1.negotiate(), PROBE_YES),
+        (tools.framed(b"\xfdSMB" + bytes(60)), PROBE_YES),
+        (b"\0\0\0\x40\xfeS", PROBE_MAYBE),
+        (b"\0\0", PROBE_MAYBE),
+        (b"\0\0\0\x40\xfeSMT", PROBE_NO),
+    ],
+)
+def test_message_probe(raw, answer):
+    assert _message(raw) == answer
 
 
 def test_events_are_declared():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.model.app import BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.dcerpc import rules
+from appliance.protocols.smb.nbss import COMPRESSED, ENCRYPTED, SMB1, SMB2
 from appliance.protocols.smb.parser import SmbParser
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probing, ProtocolSpec
 
@@ -52,7 +53,15 @@ def version_test(value: str, argument: str) -> bool:
     return (argument.lstrip("!") in value.split()) != argument.startswith("!")
 
 
-_MAGIC = tuple(Pattern(magic, offset=4) for magic in (b"\xffSMB", b"\xfeSMB", b"\xfdSMB", b"\xfcSMB"))
+def _message(data: bytes) -> int:
+    """A session message, whose first byte is 0, with a record of any version."""
+    magic = data[4:8]
+    if not any(known.startswith(magic) for known in (SMB1, SMB2, ENCRYPTED, COMPRESSED)):
+        return PROBE_NO
+    return PROBE_YES if len(magic) == 4 else PROBE_MAYBE
+
+
+_MAGIC = (Pattern(b"\0", confirm=_message),)
 
 SPECS = (
     ProtocolSpec(
