@@ -18,6 +18,7 @@ from appliance.protocols import (
     enip,
     http1,
     http2,
+    ike,
     krb5,
     ldap,
     modbus,
@@ -60,6 +61,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *dhcp.SPECS,
     *bittorrent_dht.SPECS,
     enip.SPEC,
+    *ike.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
