@@ -9,7 +9,9 @@ from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, 
 FAILED = "failed"
 UNKNOWN = ""
 
-_Entry = tuple[str, Pattern]
+# A protocol, its pattern and, as numbers for a quick look: the offset at which one of ``first`` has to stand
+# (-1: anywhere).
+_Entry = tuple[str, Pattern, int, bytes]
 
 
 def _masked_at(data: bytes, pattern: Pattern, at: int) -> bool:
@@ -43,6 +45,12 @@ def _could_become(pattern: Pattern, head: bytes) -> bool:
     return pattern.data.startswith(head)
 
 
+def _first_bytes(pattern: Pattern) -> bytes:
+    """Give the bytes that a pattern without mask may begin with."""
+    head = pattern.data[:1]
+    return bytes({*head, *head.lower(), *head.upper()}) if pattern.nocase else head
+
+
 class Detector:
     """Patterns and probing functions of one transport, sorted for lookup."""
 
@@ -68,13 +76,14 @@ class Detector:
 
     def _add_pattern(self, direction: int, name: str, pattern: Pattern) -> None:
         """Sort a pattern by its first byte where it can only be at the very start."""
-        if pattern.mask or pattern.offset or pattern.end != len(pattern.data):
-            self._floating[direction].append((name, pattern))
-            return
-        first = pattern.data[0]
-        letters = {first, *pattern.data[:1].lower(), *pattern.data[:1].upper()} if pattern.nocase else {first}
-        for letter in letters:
-            self._anchored[direction].setdefault(letter, []).append((name, pattern))
+        letters = _first_bytes(pattern)
+        fixed = not pattern.mask and pattern.end == pattern.offset + len(pattern.data)
+        entry = (name, pattern, pattern.offset if fixed else -1, letters)
+        if fixed and not pattern.offset:
+            for letter in letters:
+                self._anchored[direction].setdefault(letter, []).append(entry)
+        else:
+            self._floating[direction].append(entry)
 
     def _add_probing(self, name: str, probing: Probing) -> None:
         """Sort a probing function by its ports; wide ranges are kept as ranges."""
@@ -107,8 +116,11 @@ class Detector:
             return UNKNOWN
         data = data[: self.limit]
         open_ = False
+        size = len(data)
         entries: list[_Entry] = [*self._anchored[direction].get(data[0], ()), *self._floating[direction]]
-        for name, pattern in entries:
+        for name, pattern, at, first in entries:
+            if 0 <= at < size and data[at] not in first:
+                continue  # what begins otherwise is not, and does not become, this pattern
             answer = match_pattern(pattern, data)
             if answer == PROBE_YES:
                 return name

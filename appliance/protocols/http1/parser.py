@@ -36,6 +36,8 @@ class HttpParser(Parser):
         self.transactions: list[HttpTransaction] = []  # type: ignore[assignment]
         self.waiting: deque[HttpTransaction] = deque()
         self.stopped = False
+        self._ended = [False, False]
+        self._tied = True
         self.request = RequestSide(self)
         self.response = ResponseSide(self)
 
@@ -73,6 +75,20 @@ class HttpParser(Parser):
         for tx in self.transactions:
             tx.progress[direction] = COMPLETE
             tx.updated = True
+        self._ended[direction] = True
+        if all(self._ended):
+            self._untie()
+
+    def _untie(self) -> None:
+        """Nothing more can come: part the sides from the parser, since what refers to itself stays in memory.
+
+        It would wait there for the collector of cyclic garbage, which has all flows to look through.
+        """
+        if self._tied:
+            self._tied = False
+            self.stopped = True
+            for side in (self.request, self.response):
+                del side.state, side.parser
 
     def new_request(self) -> HttpTransaction:
         """Open a transaction that waits for its response."""
