@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.ordering import action_class
 from appliance.detect.result import Detection, Match
-from appliance.detect.signature import Kind
 from appliance.detect.threshold import ALERT, NOTHING
 from appliance.model.flow import F_ALERTED, F_DROPPED, F_PASSED, F_REJECTED
 
@@ -43,7 +42,7 @@ class Finisher:
             match.alert = answer == ALERT and _reported(signature, match.action)
             self._act(signature, match, detection, ctx, inline)
             self._report(signature, match, detection)
-            if detection.verdict == "pass":
+            if match.action == "pass" and not detection.discarded:
                 break
         detection.replaces = ctx.replaces
         if ctx.flow is not None and any(match.alert for match in detection.matches):
@@ -90,12 +89,14 @@ class Finisher:
 
 
 def _reported(signature: Signature, action: str) -> bool:
-    """Tell whether a match is shown: not that of ``pass`` or ``config``, nor one with ``noalert``."""
-    return action not in {"pass", "config"} and not signature.rule.noalert
+    """Tell whether a match is shown: not with ``noalert``; ``pass`` and ``config`` only with ``alert``."""
+    if action in {"pass", "config"}:
+        return signature.rule.alert
+    return not signature.rule.noalert
 
 
 def _concerns_flow(signature: Signature, match: Match) -> bool:
     """Tell whether the action is for the whole flow."""
-    if match.source in {"stream", "tx"}:
-        return True
-    return signature.kind in {Kind.IP_ONLY, Kind.PROTOCOL}
+    if signature.scope == "stream":
+        return match.source == "stream"
+    return signature.scope == "flow"

@@ -3,7 +3,7 @@ cdef class Context:
     cdef public long long now, base
     cdef public int direction, steps
     cdef public Py_ssize_t cursor
-    cdef public bint final
+    cdef public bint final, established
     cdef public bytes data, lowered, decoded
     cdef public list events, values, captures, replaces
     cdef public str endian

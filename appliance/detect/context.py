@@ -22,7 +22,8 @@ class Context:
 
     ``data`` is the buffer under inspection, ``base`` the stream offset of its first byte, ``cursor``
     where the last match ended, ``final`` whether more can follow. ``values`` are the variables of the
-    rule under test and ``captures`` what its regular expressions kept.
+    rule under test and ``captures`` what its regular expressions kept. ``established`` tells whether the
+    connection was so when the packet came.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Context:
         "decoded",
         "direction",
         "endian",
+        "established",
         "events",
         "final",
         "flow",
@@ -61,6 +63,7 @@ class Context:
         self.final: bool = True
         self.steps: int = 0
         self.endian: str = "big"
+        self.established: bool = False
         self.values: list[int] = []
         self.decoded: bytes = b""
         self.captures: list[tuple[str, bytes]] = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.alerts import Finisher
 from appliance.detect.context import Context
+from appliance.detect.headers import established
 from appliance.detect.packetinspect import PacketInspector
 from appliance.detect.profile import Profile
 from appliance.detect.state import FlowDetect
@@ -14,6 +15,7 @@ from appliance.detect.txinspect import TxInspector
 from appliance.model.app import COMPLETE
 from appliance.model.flow import F_DROPPED, F_FROZEN, F_PASSED
 from appliance.model.packet import Packet
+from appliance.model.tcp import S_MIDSTREAM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +99,7 @@ class Detector:
             if state.ended:
                 return None
         ctx.start(packet, flow, now, packet.direction)
+        ctx.established = _established(packet, flow, state)
         ctx.events = events
         ctx.replaces = []
         found: list[Match] = []
@@ -143,6 +146,25 @@ class Detector:
         if state is None:
             state = flow.detect = FlowDetect()
         return state  # type: ignore[no-any-return]
+
+
+def _established(packet: Packet, flow: Flow | None, state: FlowDetect | None) -> bool:
+    """Tell whether the connection was established when the packet came.
+
+    The ACK that ends a TCP handshake is not part of what it establishes, unless it brings data.
+    """
+    if flow is None or state is None:
+        return False
+    now = established(flow)
+    before, state.established = state.established, now
+    if not state.inspected:
+        # Rules came late, or the flow from another host: its beginning was not seen here.
+        state.inspected = True
+        before = now and flow.pkts_ts + flow.pkts_tc not in {1, 2}
+    tcp = flow.tcp
+    if tcp is None or packet.payload_len or packet.pseudo or tcp.flags & S_MIDSTREAM:
+        return now
+    return before
 
 
 def pseudo_packet(flow: Flow, direction: int, now: int) -> Packet:

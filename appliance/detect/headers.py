@@ -122,7 +122,7 @@ class Header:
         """Check direction, state of the connection and fragmentation."""
         if self.only_direction >= 0 and (ctx.flow is None or ctx.direction != self.only_direction):
             return False
-        if self.established >= 0 and established(ctx.flow) != bool(self.established):
+        if self.established >= 0 and ctx.established != bool(self.established):
             return False
         return self.fragment < 0 or packet.rebuilt == bool(self.fragment)
 

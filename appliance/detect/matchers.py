@@ -58,6 +58,17 @@ class FieldMatcher(Matcher):
         return value != MISSING and self.comparison.holds(value)
 
 
+class OtherSize(FieldMatcher):
+    """``dsize:!n``: a payload of another size; that of packets without payload is none."""
+
+    __slots__ = ()
+
+    @override
+    def match(self, ctx: Context) -> bool:
+        """Compare the size of a payload that is there."""
+        return ctx.packet.payload_len > 0 and super().match(ctx)
+
+
 class FlagMatcher(Matcher):
     """``tcp.flags`` and ``fragbits``: bits under a modifier."""
 

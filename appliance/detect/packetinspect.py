@@ -8,7 +8,8 @@ from appliance.detect.buffers import PACKET_BUFFERS
 from appliance.detect.result import Match
 from appliance.detect.steps import inspect
 from appliance.model.flow import F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
-from appliance.model.packet import PROTO_TCP
+from appliance.model.packet import PROTO_TCP, TH_SYN
+from appliance.model.tcp import TcpState
 
 if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
     from appliance.detect.state import FlowDetect, StreamTail
+
+
+# Stream events of packets whose payload is taken into the stream all the same.
+_ACCEPTED = ("reassembly_", "pkt_retransmission", "pkt_spurious_retransmission", "suspected_rst")
 
 
 class PacketInspector:
@@ -59,8 +64,7 @@ class PacketInspector:
         self._payload = b"" if skip else packet.payload()
         self._stream = b""
         self._tail = None
-        tcp = ctx.flow.tcp if ctx.flow is not None and packet.proto == PROTO_TCP else None
-        self._streamed = tcp is not None and tcp.state != 0
+        self._streamed = _in_stream(ctx)
         if state is not None:
             tail = state.tails[ctx.direction]
             if tail.waiting():
@@ -167,7 +171,8 @@ class PacketInspector:
         if signature.chain is None:
             return "stream" if signature.on_stream else "packet"
         if signature.on_stream and self._tail is not None and self._in_stream(signature, self._tail):
-            return "stream"
+            # What comes with a SYN may never become part of a connection.
+            return "packet" if self._ctx.packet.tcp_flags & TH_SYN else "stream"
         if self._ctx.packet.pseudo or (self._streamed and not signature.on_packet):
             return ""
         return "packet" if inspect(signature.chain, self._payload, 0, True, self._ctx) else ""
@@ -192,6 +197,15 @@ class PacketInspector:
         if self._tail is not None:
             return self._stream, self._tail.base
         return (b"" if self._streamed else self._payload), 0
+
+
+def _in_stream(ctx: Context) -> bool:
+    """Tell whether the payload of a TCP packet is part of its stream, and so seen there."""
+    packet, flow = ctx.packet, ctx.flow
+    tcp = flow.tcp if flow is not None and packet.proto == PROTO_TCP else None
+    if tcp is None or tcp.state < TcpState.ESTABLISHED or packet.tcp_flags & TH_SYN:
+        return False
+    return all(name.startswith(_ACCEPTED) for name in ctx.events or ())
 
 
 def accept(signature: Signature, ctx: Context, source: str) -> Match:

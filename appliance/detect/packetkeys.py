@@ -17,6 +17,7 @@ from appliance.detect.matchers import (
     Getter,
     Matcher,
     OptionMatcher,
+    OtherSize,
     RpcMatcher,
     SameAddress,
     StreamSizeMatcher,
@@ -166,6 +167,8 @@ def _number(node: tree.IntMatch | tree.IntSet) -> Matcher | None:
     if node.keyword == "vlan.id":
         return VlanMatcher(comparison_of(node), node.extra)
     getter = FIELDS.get(node.keyword)
+    if node.keyword == "dsize" and isinstance(node, tree.IntMatch) and node.operator == "!=":
+        return OtherSize(FIELDS["dsize"], comparison_of(node))
     if getter is not None:
         return FieldMatcher(getter, comparison_of(node))
     sides = _FLOW_SIDES.get(node.keyword)

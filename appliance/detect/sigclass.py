@@ -23,11 +23,12 @@ _STABLE = (ReputationMatcher, HostBitCheck)
 def classify(signature: Signature, option: FlowOption | None) -> None:
     """Set the kind of a signature, and whether its payload is the packet's, the stream's or both."""
     protocol = signature.rule.protocol
+    signature.scope = _scope(signature, option)
     if signature.tx_tests:
         signature.kind = Kind.APP
     elif signature.chain is not None:
         _payload(signature, option, protocol)
-    elif _protocol_only(signature):
+    elif _protocol_only(signature, option):
         signature.kind = Kind.PROTOCOL
     elif _address_only(signature, option):
         signature.kind = Kind.IP_ONLY
@@ -38,7 +39,7 @@ def classify(signature: Signature, option: FlowOption | None) -> None:
 
 def _payload(signature: Signature, option: FlowOption | None, protocol: str) -> None:
     """Sort a rule with payload conditions."""
-    dsize = any(isinstance(m, FieldMatcher) and m.getter is _DSIZE for m in signature.matchers)
+    dsize = _on_size(signature)
     stream_word = option.only_stream if option is not None else None
     packets = protocol == "tcp-pkt" or dsize or stream_word is False
     tcp = signature.header.protocols is None or 6 in signature.header.protocols
@@ -57,12 +58,32 @@ def _anchored(signature: Signature) -> bool:
     return False
 
 
-def _protocol_only(signature: Signature) -> bool:
-    """Only the application's name is asked for."""
-    named = [m for m in signature.matchers if isinstance(m, AppProtocolMatcher)]
-    rest = [m for m in signature.matchers if not isinstance(m, AppProtocolMatcher)]
-    asked = signature.protocols is not None or bool(named)
-    return asked and not rest and not signature.packet_tests
+def _scope(signature: Signature, option: FlowOption | None) -> str:
+    """Say what an action is for: the "flow", the "packet", or the flow if a stream has matched.
+
+    A rule on addresses, ports or the application decides about connections; one that looks at the fields
+    of packets, about those packets.
+    """
+    if signature.tx_tests or signature.protocols is not None:
+        return "packet" if _on_size(signature) else "flow"
+    if signature.chain is not None:
+        return "stream"
+    named = all(isinstance(matcher, AppProtocolMatcher | ReputationMatcher) for matcher in signature.matchers)
+    stateful = option is not None and (option.established is not None or option.stateless)
+    return "flow" if named and not stateful and not signature.packet_tests else "packet"
+
+
+def _on_size(signature: Signature) -> bool:
+    return any(isinstance(m, FieldMatcher) and m.getter is _DSIZE for m in signature.matchers)
+
+
+def _protocol_only(signature: Signature, option: FlowOption | None) -> bool:
+    """Only the application's name is asked for, by keyword; one in the header counts for each packet."""
+    if signature.protocols is not None or signature.packet_tests or not signature.matchers:
+        return False
+    if option is not None and (option.established is not None or option.stateless):
+        return False
+    return all(isinstance(matcher, AppProtocolMatcher) for matcher in signature.matchers)
 
 
 def _address_only(signature: Signature, option: FlowOption | None) -> bool:
@@ -70,5 +91,7 @@ def _address_only(signature: Signature, option: FlowOption | None) -> bool:
     if option is not None or signature.packet_tests or signature.header.with_ports:
         return False
     if signature.header.non_ip or signature.rule.protocol in {"tcp-pkt", "tcp-stream"}:
+        return False
+    if signature.protocols is not None or signature.rule.source.negated or signature.rule.destination.negated:
         return False
     return all(isinstance(matcher, _STABLE) for matcher in signature.matchers)

@@ -46,6 +46,7 @@ class Signature:
 
     ``rank`` is its place in the order of evaluation. ``protocols`` are application protocols, None for
     any. ``directions`` are those in which it can match; ``spans`` means that its tests belong to both.
+    ``scope`` says what its action is for: "packet", "flow", or "stream" (the flow if a stream matched).
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Signature:
         "protocols",
         "rank",
         "rule",
+        "scope",
         "settings",
         "spans",
         "tags",
@@ -99,3 +101,4 @@ class Signature:
         self.spans: bool = False
         self.fast: FastPattern | None = None
         self.needs: set[str] = set()
+        self.scope: str = "packet"

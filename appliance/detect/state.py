@@ -74,9 +74,12 @@ class StreamTail:
 
 
 class FlowDetect:
-    """Detection's part of a flow: stream tails, what fired once, whether inspection has ended."""
+    """Detection's part of a flow: stream tails, what fired once, whether inspection has ended.
 
-    __slots__ = ("app_seen", "ended", "events_seen", "once", "tails")
+    ``established`` is what the flow was after the packet before, ``inspected`` that there was one.
+    """
+
+    __slots__ = ("app_seen", "ended", "established", "events_seen", "inspected", "once", "tails")
 
     def __init__(self) -> None:
         """Start with nothing seen."""
@@ -85,6 +88,8 @@ class FlowDetect:
         self.once: set[int] = set()
         self.events_seen: list[int] = [0, 0]
         self.ended: bool = False
+        self.established: bool = False
+        self.inspected: bool = False
 
 
 class RuleState:

@@ -112,7 +112,7 @@ class Thresholds:
         elif track == "by_dst":
             where = packet.dst
         elif track == "by_both":
-            where = (packet.src, packet.dst)
+            where = (min(packet.src, packet.dst), max(packet.src, packet.dst))
         elif track == "by_flow":
             if flow is None:
                 return None

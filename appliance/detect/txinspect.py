@@ -215,12 +215,12 @@ class TxInspector:
         waiting = False
         for number, test in enumerate(signature.tx_tests):
             bit = 1 << number
-            if rule.held & bit or (
-                signature.spans and view.direction not in test.directions(signature.protocols)
-            ):
-                waiting = waiting or not rule.held & bit
+            if rule.held & bit:
                 continue
-            answer = test.check(view, ctx)
+            if signature.spans and view.direction not in test.directions(signature.protocols):
+                answer = test.check(view.other(), ctx)
+            else:
+                answer = test.check(view, ctx)
             if answer == ABORT:
                 return ABORT
             if answer == MATCH:

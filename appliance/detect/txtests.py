@@ -78,6 +78,10 @@ class TxView:
         self.payload_base: int = 0
         self._values: dict[int, list[bytes]] = {}
 
+    def other(self) -> TxView:
+        """Give the view of the other direction of the same transaction."""
+        return TxView(self.tx, 1 - self.direction, self.protocol, self.app_events)
+
     def values(self, key: BufferKey) -> list[bytes]:
         """Give the instances of a buffer."""
         found = self._values.get(key.number)

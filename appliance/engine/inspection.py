@@ -65,14 +65,28 @@ def run_rules(pipe: Pipeline, work: Work) -> None:
     if detection is None:
         work.note("detect", "no rule matched")
         return
-    for match in detection.matches:
-        _report(pipe, work, match, blocking=blocking)
     if blocking:
         _carry_out(work, detection)
+    verdict = _verdict(work, detection)
+    for match in detection.matches:
+        match.context["verdict"] = verdict
+        _report(pipe, work, match, blocking=blocking)
     if detection.bypass and flow is not None:
         pipe.bypass(flow)
     if detection.discarded:
-        pipe.counters.add("detect.alerts_discarded", detection.discarded)
+        pipe.counters.add("detect.alert_queue_overflow", detection.discarded)
+    suppressed = sum(1 for match in detection.matches if not match.alert)
+    if suppressed:
+        pipe.counters.add("detect.alerts_suppressed", suppressed)
+
+
+def _verdict(work: Work, detection: Detection) -> tuple[str, str]:
+    """Say what becomes of the packet: "drop", "pass" or "alert", and the action of a rule that rejects it."""
+    by = detection.by
+    rejects = by.action if detection.verdict == "reject" and by is not None else ""
+    if work.decision.verdict >= Verdict.DROP:
+        return "drop", rejects
+    return ("pass" if detection.verdict == "pass" else "alert"), rejects
 
 
 def _carry_out(work: Work, detection: Detection) -> None:

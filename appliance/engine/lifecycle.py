@@ -25,7 +25,8 @@ def conclude(work: Work) -> None:
         return
     for event in work.events:
         if isinstance(event, AlertEvent) and event.packet is work.packet:
-            event.context["verdict"] = decision
+            rejects = event.context.get("verdict", ("", ""))[1]
+            event.context["verdict"] = ("drop", rejects)
     if not work.packet.pseudo:
         work.events.append(DropEvent(work.now, work.packet, work.flow, decision, work.rule))
 

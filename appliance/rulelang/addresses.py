@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 
 from appliance.rulelang.errors import Refused, shown
 from appliance.rulelang.intervals import Range, Ranges, SetGrammar
@@ -83,6 +84,7 @@ class AddressResolver:
     def __init__(self, variables: Mapping[str, str]) -> None:
         """Resolve with these variables (name without ``$`` to expression)."""
         self._grammar = SetGrammar("address", _address, _ALL_ADDRESSES, variables)
+        self._variables = variables
         self._cache: dict[str, AddressSet] = {"any": ANY_ADDRESS}
 
     def resolve(self, text: str) -> AddressSet:
@@ -93,8 +95,24 @@ class AddressResolver:
         """
         found = self._cache.get(text)
         if found is None:
-            found = self._cache[text] = _address_set(self._grammar.parse(text))
+            found = _address_set(self._grammar.parse(text))
+            if not found.any and self._negates(text):
+                found = replace(found, negated=True)
+            self._cache[text] = found
         return found
+
+    def _negates(self, text: str) -> bool:
+        """Tell whether the expression, or a variable in it, has a "!" (the grammar bounds the nesting)."""
+        waiting, known = [text], set[str]()
+        while waiting:
+            piece = waiting.pop()
+            if "!" in piece:
+                return True
+            names = {part.strip(" []") for part in piece.split("$")[1:] for part in part.split(",")[:1]}
+            fresh = names - known
+            known |= fresh
+            waiting += [self._variables.get(name, "") for name in fresh]
+        return False
 
 
 class PortResolver:

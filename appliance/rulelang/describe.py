@@ -74,6 +74,7 @@ def read_metadata(draft: Draft, keyword: Keyword, value: str) -> None:
 def read_noalert(draft: Draft, keyword: Keyword, value: str) -> None:
     """Read ``noalert`` and ``alert``, which make a match silent or audible."""
     draft.noalert = keyword.name == "noalert"
+    draft.alert = not draft.noalert
 
 
 def read_bypass(draft: Draft, keyword: Keyword, value: str) -> None:

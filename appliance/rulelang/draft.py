@@ -92,6 +92,7 @@ class Draft:
     """The state between two options of one rule."""
 
     __slots__ = (
+        "alert",
         "at",
         "bypass",
         "classtype",
@@ -145,6 +146,7 @@ class Draft:
         self.references: list[tuple[str, str]] = []
         self.metadata: list[tuple[str, str]] = []
         self.noalert = False
+        self.alert = False
         self.bypass = False
         self.prefilter = ""
         self.target = ""

@@ -255,4 +255,5 @@ def _finish(draft: Draft) -> Rule:
         draft.bypass,
         draft.prefilter,
         draft.target,
+        draft.alert,
     )

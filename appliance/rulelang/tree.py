@@ -6,7 +6,7 @@ looks at text again. Source: Suricata manual, chapter "Suricata Rules".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.rulelang.node import Node, Number, Position
 from appliance.rulelang.nodes import (
@@ -92,10 +92,14 @@ class RuleError:
 
 @dataclass(frozen=True, slots=True)
 class AddressSet:
-    """Resolved addresses: (version, first, last) integer ranges; ``any`` is both versions in full."""
+    """Resolved addresses: (version, first, last) integer ranges; ``any`` is both versions in full.
+
+    ``negated``: written with a "!" somewhere, which changes how often a rule on addresses alone matches.
+    """
 
     ranges: tuple[tuple[int, int, int], ...] = ()
     any: bool = False
+    negated: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,3 +395,4 @@ class Rule:
     bypass: bool = False
     prefilter: str = ""  # keyword that the ``prefilter`` option follows
     target: str = ""  # "src_ip", "dest_ip"
+    alert: bool = False  # the option ``alert``: a ``pass`` rule is reported too

@@ -8,7 +8,7 @@ from typing import Any
 
 from appliance.model.event import AlertEvent, DropEvent
 from appliance.model.packet import PROTO_TCP, PROTO_UDP, TOSERVER, Packet
-from appliance.model.verdict import Decision, Verdict, reason_words
+from appliance.model.verdict import Verdict, reason_words
 from appliance.sinks.application import add_body, file_fields, forwarded_for, record_kind
 from appliance.sinks.header import (
     DIRECTIONS,
@@ -199,13 +199,13 @@ def _rejection(action: str, proto: int) -> dict[str, Any]:
 
 
 def _alert_verdict(event: AlertEvent) -> dict[str, Any]:
-    """Say what became of the packet; the engine's final decision, where it is given, over the rule's own."""
+    """Say what became of the packet; the engine's answer, where it is given, over the rule's own."""
     action = event.rule.action
-    final = event.context.get("verdict")
-    blocked = event.action == "blocked" or (isinstance(final, Decision) and final.verdict >= Verdict.DROP)
-    out: dict[str, Any] = {"action": "drop" if blocked else "pass" if action == "pass" else "alert"}
-    if action in _TARGETS:
-        out.update(_rejection(action, event.packet.proto))
+    own = "drop" if event.action == "blocked" else "pass" if action == "pass" else "alert"
+    final, rejects = event.context.get("verdict") or (own, action)
+    out: dict[str, Any] = {"action": final}
+    if rejects in _TARGETS:
+        out.update(_rejection(rejects, event.packet.proto))
     return out
 
 

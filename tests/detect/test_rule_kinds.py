@@ -25,6 +25,7 @@ from appliance.detect.compiler import compile_rules
 from appliance.model.app import COMPLETE, FileObject
 from appliance.model.chunk import Chunk
 from appliance.model.flow import F_DROPPED, F_PASSED
+from appliance.model.tcp import TcpState
 
 
 def test_ip_only_fires_once_for_each_direction():
@@ -47,10 +48,39 @@ def test_packet_rule_fires_on_every_packet():
 
 
 def test_protocol_rule_fires_once_when_recognised():
-    engine, stream = detector("alert http any any -> any any (flow:established;)"), flow()
+    engine, stream = detector("alert tcp any any -> any any (app-layer-protocol:http;)"), flow()
     assert sids(engine.inspect(tcp(), stream, NOW)) == []
     stream.app = flow(6, "http").app
     assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 0, 1)] == [[1], [], [1]]
+
+
+def test_protocol_of_the_header_counts_for_each_packet():
+    engine, stream = detector("alert http any any -> any any (flow:established;)"), flow()
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    stream.app = flow(6, "http").app
+    assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 0, 1)] == [[1], [1], [1]]
+
+
+def test_negated_addresses_count_for_each_packet():
+    engine, stream = detector('alert tcp any any -> !9.9.9.9 any (msg:"x";)'), flow()
+    assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 0, 1)] == [[1], [1], [1]]
+
+
+def test_the_ack_that_ends_a_handshake_is_not_established():
+    engine = detector("alert tcp any any -> any any (flow:not_established;)")
+    stream = flow(established=False)
+    stream.pkts_ts = 1
+    first = engine.inspect(tcp(), stream, NOW)
+    stream.pkts_ts, stream.tcp.state = 2, TcpState.ESTABLISHED
+    assert [sids(first), sids(engine.inspect(tcp(), stream, NOW))] == [[1], [1]]
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+
+
+def test_payload_outside_of_the_stream_is_looked_at_in_the_packet():
+    engine, stream = detector('alert tcp any any -> any 80 (content:"abc";)'), flow()
+    assert sids(engine.inspect(tcp(b"abc"), stream, NOW)) == []
+    assert sids(engine.inspect(tcp(b"abc"), stream, NOW, False, ["pkt_invalid_ack"])) == [1]
+    assert sids(engine.inspect(tcp(b"abc", tcp_flags=2), stream, NOW)) == [1]
 
 
 def test_stream_rule_spans_pieces_and_fires_once():
@@ -243,6 +273,8 @@ def test_value_keyword():
         (False, 'drop tcp any any -> any 80 (content:"bad";)', 0, "drop", "flow"),
         (True, 'pass tcp any any -> any 80 (content:"bad";)', F_PASSED, "pass", "flow"),
         (True, "drop tcp any any -> any 80 (flags:A;)", 0, "drop", "packet"),
+        (True, "drop tcp any any -> any 80 (flow:stateless; flags:A;)", 0, "drop", "packet"),
+        (True, 'pass tcp any any -> any 80 (msg:"x";)', F_PASSED, "pass", "flow"),
     ],
 )
 def test_verdicts(inline, body, flags, verdict, scope):
@@ -264,6 +296,39 @@ def test_pass_hides_alerts_and_order_is_by_action():
     )
     assert sids(engine.inspect(packet(b"abc"), None, NOW)) == [3, 2, 1]
     assert sids(engine.inspect(packet(b"abcd"), None, NOW)) == []
+
+
+def test_pass_with_alert_is_reported_and_still_ends_the_list():
+    engine = detector(
+        'alert udp any any -> any any (content:"abc";)',
+        'pass udp any any -> any any (content:"abc"; alert;)',
+    )
+    found = engine.inspect(packet(b"abc"), None, NOW)
+    assert (sids(found), found.verdict) == ([2], "pass")
+
+
+def test_a_pass_after_a_drop_hides_the_rest_but_does_not_undo_it():
+    settings = DetectSettings(action_order=("drop", "pass", "reject", "alert"))
+    engine = detector(
+        'alert udp any any -> any any (content:"abc";)',
+        'pass udp any any -> any any (content:"abc";)',
+        'drop udp any any -> any any (content:"abc";)',
+        settings=settings,
+    )
+    found = engine.inspect(packet(b"abc"), None, NOW)
+    assert (sids(found), found.verdict) == ([3], "drop")
+
+
+def test_rule_over_both_directions_finds_the_request_by_the_response():
+    engine = detector(
+        "alert http any any => any any "
+        '(http.uri; content:"down"; http.stat_code; content:"200"; fast_pattern;)'
+    )
+    tx = ToyTx(0, (COMPLETE, 0), http__uri=b"/download")
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    tx.progress[1], tx.buffers["http.stat_code"] = COMPLETE, b"200"
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [1]
 
 
 def test_alert_limit():
