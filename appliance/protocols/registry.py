@@ -24,6 +24,7 @@ from appliance.protocols import (
     modbus,
     mqtt,
     ntp,
+    pgsql,
     quic,
     rfb,
     sip,
@@ -62,6 +63,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *bittorrent_dht.SPECS,
     enip.SPEC,
     *ike.SPECS,
+    pgsql.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
