@@ -58,7 +58,7 @@ def _log_tx(
             file.logged = True
             pipe.counters.add(f"app_layer.files.{proto}")
             events.append(FileEvent(now, flow, tx, file, proto, packet))
-    if tx.done and not tx.logged:
+    if tx.ready and not tx.logged:
         tx.logged = 1
         flow.tx_id += 1
         pipe.counters.add(f"app_layer.tx.{proto}")

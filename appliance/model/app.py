@@ -164,6 +164,11 @@ class Transaction:
         return 0
 
     @property
+    def ready(self) -> bool:
+        """Tell whether it can be logged: when it is done, unless a protocol knows earlier."""
+        return self.done
+
+    @property
     def done(self) -> bool:
         """Tell whether both directions are complete."""
         return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE

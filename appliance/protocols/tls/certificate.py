@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 
+from appliance.protocols.tls import der as plain
+
 MAX_CHAIN = 32
 
 # Names of attributes as they are usually written (RFC 4514 section 3 and common use), by OID.
@@ -79,7 +81,27 @@ def parse(der: bytes) -> Certificate | None:
                 _alternative_names(found),
             )
     except (ValueError, TypeError, OverflowError, x509.InvalidVersion):
+        return _lenient(der, fingerprint)
+
+
+def _lenient(der: bytes, fingerprint: str) -> Certificate | None:
+    """Read what a strict reader refuses, since clients may not be as strict."""
+    found = plain.read(der)
+    if found is None:
         return None
+    return Certificate(
+        der,
+        _joined(found.subject),
+        _joined(found.issuer),
+        _serial(found.serial),
+        fingerprint,
+        found.not_before,
+        found.not_after,
+    )
+
+
+def _joined(name: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{_ATTRIBUTES.get(oid, oid)}={text}" for oid, text in name)
 
 
 def _name(name: x509.Name) -> str:

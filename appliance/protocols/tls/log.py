@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,13 @@ from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.tls.hello import Hello
 
 if TYPE_CHECKING:
+    from appliance.protocols.tls.certificate import Certificate
     from appliance.protocols.tls.parser import TlsTransaction
 
+TLS13 = 0x0304
+# What ``custom`` calls a field, where the record has another name.
+_CUSTOM = {"issuer": "issuerdn", "not_before": "notbefore", "not_after": "notafter"}
+_BASIC = ("subject", "issuerdn", "session_resumed")
 VERSIONS = {
     0x0002: "SSLv2",
     0x0300: "SSLv3",
@@ -30,9 +36,14 @@ def version_number(tx: TlsTransaction) -> int:
 
 def version_name(tx: TlsTransaction) -> str:
     """Name the version as records do."""
-    number = version_number(tx)
+    return _named(version_number(tx), tx.server or tx.client)
+
+
+def _named(number: int, hello: Hello | None) -> str:
     if number >> 8 == 0x7F:
         return f"TLS 1.3 draft-{number & 0xFF:02d}"
+    if number == TLS13 and hello is not None and hello.version == TLS13:
+        return "TLS 1.3 draft-<16"  # later ones, and the standard, name it in an extension only
     return VERSIONS.get(number, "UNDETERMINED")
 
 
@@ -69,8 +80,52 @@ def body(tx: TlsTransaction, options: dict[str, Any]) -> dict[str, Any]:
     fields |= _fingerprints(tx)
     custom = options.get("custom")
     if isinstance(custom, list):
-        fields = {key: value for key, value in fields.items() if key in custom}
+        wanted = {_CUSTOM.get(str(key), str(key)) for key in custom}
+        fields |= _on_request(tx, wanted)
+        return {key: value for key, value in fields.items() if key in wanted}
+    if options.get("extended", True) in {False, "no", "false", "off"}:
+        return {key: value for key, value in fields.items() if key in _BASIC}
     return fields
+
+
+def _on_request(tx: TlsTransaction, wanted: set[str]) -> dict[str, Any]:
+    """Give the fields that only a ``custom`` list asks for."""
+    found: dict[str, Any] = {}
+    if tx.chain:
+        if "certificate" in wanted:
+            found["certificate"] = base64.b64encode(tx.chain[0]).decode("ascii")
+        if "chain" in wanted:
+            found["chain"] = [base64.b64encode(der).decode("ascii") for der in tx.chain]
+    if "client" in wanted and tx.certs[TOSERVER] is not None:
+        found["client"] = _client(tx.certs[TOSERVER])
+    if tx.client is not None:
+        found["client_handshake"] = _handshake(tx.client) | {"ciphers": list(tx.client.ciphers)}
+        if tx.client.signatures:
+            found["client_handshake"]["sig_algs"] = list(tx.client.signatures)
+    if tx.server is not None:
+        found["server_handshake"] = _handshake(tx.server)
+        if tx.server.ciphers:
+            found["server_handshake"]["cipher"] = tx.server.ciphers[0]
+    return found
+
+
+def _handshake(hello: Hello) -> dict[str, Any]:
+    """Give what both hellos have: version and extensions, as numbers in their order."""
+    return {"version": _named(hello.negotiated(), hello), "exts": list(hello.extensions)}
+
+
+def _client(cert: Certificate | None) -> dict[str, Any]:
+    """Describe the client's certificate."""
+    if cert is None:
+        return {}
+    return {
+        "subject": cert.subject,
+        "issuerdn": cert.issuer,
+        "fingerprint": cert.fingerprint,
+        "serial": cert.serial,
+        "notbefore": stamp(cert.not_before),
+        "notafter": stamp(cert.not_after),
+    }
 
 
 def _fingerprints(tx: TlsTransaction) -> dict[str, Any]:

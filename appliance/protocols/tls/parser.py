@@ -21,7 +21,7 @@ IN_PROGRESS, HELLO, CERT, DONE = 1, 20, 40, 60
 class TlsTransaction(Transaction):
     """One handshake: both hellos, the server's certificates, the events."""
 
-    __slots__ = ("certs", "chain", "client", "origin", "server")
+    __slots__ = ("greeted", "certs", "chain", "client", "origin", "server")
 
     def __init__(self, tx_id: int) -> None:
         """Start before the first message."""
@@ -30,6 +30,7 @@ class TlsTransaction(Transaction):
         self.server: Hello | None = None
         self.chain: list[bytes] = []
         self.certs: list[Certificate | None] = [None, None]
+        self.greeted = False  # the server has said all that it says in the clear
         self.origin = ""  # protocol that the connection spoke before
 
     def hello(self, direction: int) -> Hello | None:
@@ -40,6 +41,12 @@ class TlsTransaction(Transaction):
         """Move a direction on; it never goes back."""
         self.progress[direction] = max(self.progress[direction], step)
         self.updated = True
+
+    @property
+    @override
+    def ready(self) -> bool:
+        """Tell whether a record would not change any more."""
+        return self.greeted or self.done
 
     @override
     def buffer(self, name: str, direction: int) -> BufferValue:
@@ -242,6 +249,9 @@ class TlsParser(Parser):
                 self._sides[TOCLIENT].encrypted = self._sides[TOSERVER].encrypted = True
         elif kind == records.CERTIFICATE:
             self._certificates(direction, content)
+        elif kind == records.SERVER_HELLO_DONE and direction == TOCLIENT:
+            tx.greeted = tx.client is not None or tx.certs[TOCLIENT] is not None
+            tx.updated = True
 
     def _certificates(self, direction: int, content: bytes) -> None:
         chain, sound = certificate.split_chain(content, tls13=False)
