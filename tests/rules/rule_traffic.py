@@ -14,14 +14,16 @@ in ``_hex`` it is hexadecimal with blanks, and ``N*HH`` stands for N bytes HH.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from appliance.capture.base import Frame
 from appliance.cli.describe import Description, End
 from appliance.cli.frame import build_frame
 from appliance.daemon.assemble import Documents, Inputs, make_engine, read_documents
-from appliance.model.event import AlertEvent
+from appliance.model.event import AlertEvent, Event
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "rules"
@@ -156,9 +158,18 @@ def load(*patterns: str) -> Documents:
 
 def alerts(documents: Documents, traffic: dict[str, Any]) -> list[AlertEvent]:
     """Run described traffic through the engine and give its alerts."""
+    frames = enumerate(frames_of(traffic), 1)
+    return alerts_of(
+        documents,
+        (Frame(data, 1, NOW + number * MILLISECOND, len(data), number) for number, data in frames),
+    )
+
+
+def alerts_of(documents: Documents, frames: Iterable[Frame]) -> list[AlertEvent]:
+    """Run frames through an engine of their own and give the alerts."""
     engine = make_engine(documents)
-    events = []
-    for number, frame in enumerate(frames_of(traffic), 1):
-        events += engine.process(frame, 1, NOW + number * MILLISECOND, number).events
+    events: list[Event] = []
+    for frame in frames:
+        events += engine.process(frame.data, frame.linktype, frame.now, frame.number, frame.wirelen).events
     events += engine.finish()
     return [event for event in events if isinstance(event, AlertEvent)]
