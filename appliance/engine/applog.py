@@ -62,6 +62,7 @@ def _log_tx(
         tx.logged = 1
         flow.tx_id += 1
         pipe.counters.add(f"app_layer.tx.{proto}")
+        kind = tx.record_kind or kind
         if kind:
             events.append(AppEvent(now, kind, flow, tx, packet, _direction(packet)))
 

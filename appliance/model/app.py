@@ -164,6 +164,11 @@ class Transaction:
         return 0
 
     @property
+    def record_kind(self) -> str:
+        """Give the kind of its record where that differs from its parser's, "" otherwise."""
+        return ""
+
+    @property
     def ready(self) -> bool:
         """Tell whether it can be logged: when it is done, unless a protocol knows earlier."""
         return self.done

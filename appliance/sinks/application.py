@@ -99,6 +99,8 @@ def file_record(context: Context, event: FileEvent) -> dict[str, Any]:
 def record_kind(flow: Flow | None, tx: Transaction | None) -> str:
     """Give the record kind of a transaction: that of the parser that has it, or the present one's."""
     state = flow.app if flow is not None else None
+    if tx is not None and tx.record_kind:
+        return tx.record_kind
     if state is None or tx is None:
         return flow.app_proto if flow is not None else ""
     for parser in (state.parser, state.previous):

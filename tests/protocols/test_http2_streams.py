@@ -227,6 +227,7 @@ def test_dns_inside(post: bool) -> None:
     assert tx.buffer("dns.query", 0) == [b"www.example"]
     assert tx.compared("dns.rrtype", 0) == [1]
     assert parser.known_as == "doh2"
+    assert tx.record_kind == "doh2"
     assert tx.log()["dns"]["queries"][0]["rrname"] == "www.example"
     assert tx.log()["http"]["http2"]["stream_id"] == 1
 

@@ -346,7 +346,6 @@ class Http2Parser(Parser):
         self._prepare_body(tx, direction)
         if self.doh and doh.look(tx, direction):
             self.known_as = "doh2"
-            self.log_type = "doh2"
         tx.advance(direction, FIELDS)
         if flags & frames.END_STREAM:
             self._end_stream(tx, direction)

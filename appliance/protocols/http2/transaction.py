@@ -98,6 +98,12 @@ class Http2Transaction(Transaction):
             self.sync()
         self.advance(direction, COMPLETE)
 
+    @property
+    @override
+    def record_kind(self) -> str:
+        """Give the kind of its record: DNS over HTTPS has its own."""
+        return "doh2" if any(self.dns) else ""
+
     @override
     def buffer(self, name: str, direction: int) -> BufferValue:
         """Give a buffer of the HTTP keywords, or of DNS when that is what is carried."""
