@@ -5,24 +5,6 @@ from __future__ import annotations
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probing, ProtocolSpec
 
 
-def _rdp_request(data: bytes) -> int:
-    """X.224 connection request in a TPKT header (MS-RDPBCGR 2.2.1.1)."""
-    if len(data) < 6:
-        return PROBE_MAYBE if data[:1] in {b"", b"\x03"} else PROBE_NO
-    length = int.from_bytes(data[2:4], "big")
-    fits = data[0] == 3 and data[1] == 0 and length >= 11 and data[5] == 0xE0
-    return PROBE_YES if fits and data[4] == length - 5 else PROBE_NO
-
-
-def _rdp_confirm(data: bytes) -> int:
-    """X.224 connection confirm in a TPKT header (MS-RDPBCGR 2.2.1.2)."""
-    if len(data) < 6:
-        return PROBE_MAYBE if data[:1] in {b"", b"\x03"} else PROBE_NO
-    length = int.from_bytes(data[2:4], "big")
-    fits = data[0] == 3 and data[1] == 0 and length >= 11 and data[5] == 0xD0
-    return PROBE_YES if fits and data[4] == length - 5 else PROBE_NO
-
-
 def _stun(data: bytes) -> int:
     """STUN header with its magic cookie (RFC 8489 section 5)."""
     if len(data) < 20 or data[0] & 0xC0 or data[4:8] != b"\x21\x12\xa4\x42":
@@ -47,7 +29,6 @@ def _telnet(data: bytes) -> int:
     return PROBE_YES
 
 
-_RDP_PORTS = ((3389, 3389),)
 _SSH = (Pattern(b"SSH-"),)
 _TORRENT = (Pattern(b"\x13BitTorrent protocol"),)
 _IAC = (Pattern(b"\xff", confirm=_telnet),)
@@ -56,11 +37,6 @@ _IMAP_GREETING = (Pattern(b"* OK ", nocase=True), Pattern(b"* CAPABILITY ", noca
 SPECS: tuple[ProtocolSpec, ...] = (
     ProtocolSpec("ssh", patterns=(_SSH, _SSH)),
     ProtocolSpec("bittorrent", patterns=(_TORRENT, _TORRENT)),
-    ProtocolSpec(
-        "rdp",
-        probings=(Probing(_rdp_request, 0, _RDP_PORTS), Probing(_rdp_confirm, 1, _RDP_PORTS)),
-        first=(0,),
-    ),
     ProtocolSpec("imap", patterns=((Pattern(b"1 capability", nocase=True),), _IMAP_GREETING)),
     ProtocolSpec("pop3", patterns=((), (Pattern(b"+OK"), Pattern(b"-ERR")))),
     ProtocolSpec("rfb", patterns=((), (Pattern(b"RFB 00"),))),

@@ -26,6 +26,7 @@ from appliance.protocols import (
     ntp,
     pgsql,
     quic,
+    rdp,
     rfb,
     sip,
     smb,
@@ -64,6 +65,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     enip.SPEC,
     *ike.SPECS,
     pgsql.SPEC,
+    *rdp.SPECS,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
