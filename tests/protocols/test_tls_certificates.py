@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.protocols.tls import certificate, der, log
+from appliance.protocols import registry
+from appliance.protocols.spec import PROBE_NO, PROBE_YES
+from appliance.protocols.tls import certificate, der, dtls, log
 from appliance.protocols.tls.hello import Hello
 from appliance.protocols.tls.parser import TlsParser, TlsTransaction
 
@@ -95,3 +97,12 @@ def test_record_is_ready_when_the_server_has_said_all() -> None:
     parser.data(1, b"\x16\x03\x03\0\x04\x0e\0\0\0")
     assert parser.tx.ready
     assert not parser.tx.done
+
+
+def test_dtls_is_recognised() -> None:
+    hello = b"\x16\xfe\xff\0\0" + bytes(6) + b"\0\x10" + b"\x01" + bytes(15)
+    assert dtls.probe(hello) == PROBE_YES
+    assert dtls.probe(hello[:20]) == PROBE_NO
+    assert dtls.probe(b"\x17" + hello[1:]) == PROBE_NO
+    assert dtls.probe(b"\x16\x03\x01" + hello[3:]) == PROBE_NO
+    assert registry.ALL["dtls"].parser is None
