@@ -17,13 +17,18 @@ GENERATIONS = 20
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """Make many objects that all stay: looking for garbage among them would take most of the time."""
+    """Make many objects that all stay: looking for garbage among them would take most of the time.
+
+    At the end they count as old without having been looked at.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if collecting:
+            gc.freeze()
+            gc.unfreeze()  # into the oldest generation, not where they came from
             gc.enable()
 
 
@@ -34,6 +39,5 @@ def settle() -> None:
     good: objects that are in it and later belong to a cycle of garbage stay. So a rule set that is replaced
     has to be thawed first (``gc.unfreeze``).
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, GENERATIONS, GENERATIONS)

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from appliance.config.errors import ConfigError
 from appliance.config.settings import Settings
+from appliance.daemon.memory import without_collecting
 from appliance.daemon.resources import open_resources, read_text
+from appliance.daemon.rulecache import RuleReader
 from appliance.detect.cache import FileCache
 from appliance.detect.compiler import compile_rules
 from appliance.detect.ruleset import Ruleset
 from appliance.protocols import registry
 from appliance.rulelang.classification import DEFAULT_CLASSIFICATIONS, parse_classifications
 from appliance.rulelang.context import ParseResult, RuleContext
-from appliance.rulelang.parse import merge, parse_file
+from appliance.rulelang.parse import merge
 from appliance.rulelang.references import DEFAULT_REFERENCES, parse_references
 from appliance.rulelang.source import decode_rules
 from appliance.rulelang.thresholds import ThresholdConfig, parse_thresholds
@@ -54,13 +56,19 @@ class LoadedRules:
 
 def load_rules(paths: Iterable[Path], settings: Settings, cache: Path | None) -> LoadedRules:
     """Read and compile all rules; a rule that is refused does not keep the others from loading."""
+    with without_collecting():
+        return _load(paths, settings, FileCache(cache) if cache is not None else None)
+
+
+def _load(paths: Iterable[Path], settings: Settings, cache: FileCache | None) -> LoadedRules:
     found = LoadedRules()
     context = _context(settings, found)
+    reader = RuleReader(context, settings.detect, cache)
     results: list[ParseResult] = []
     for path in _files(paths, found):
         text = _read(path, found)
         if text is not None:
-            results.append(parse_file(text, str(path), context))
+            results.append(reader.read(text, str(path)))
             found.files.append(LoadedFile(str(path), skipped=len(results[-1].skipped)))
     parsed = merge(results)
     found.ruleset, errors = compile_rules(
@@ -68,9 +76,10 @@ def load_rules(paths: Iterable[Path], settings: Settings, cache: Path | None) ->
         settings.detect,
         registry.buffers(),
         registry.values(),
-        FileCache(cache) if cache is not None else None,
+        cache,
         files_and_tables=open_resources(settings.detect),
         resolve=registry.resolve,
+        states=registry.state,
     )
     found.refused += parsed.errors + errors
     _count(found)

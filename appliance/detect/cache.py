@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,10 +15,16 @@ _MAGIC = b"EWHS1\n"
 _DIGEST = 32
 
 
+def _private(status: os.stat_result) -> bool:
+    """Tell whether nobody but us (or root) can have written a file."""
+    return status.st_uid in {os.geteuid(), 0} and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 class FileCache:
     """A folder of entries named by their key, kept below ``max_bytes`` by dropping the oldest.
 
-    An entry carries a hash of its content: damage makes it unusable, never dangerous to load.
+    An entry carries a hash of its content: damage makes it unusable, never dangerous to load. One that
+    somebody else owns or may write is not read: the hash would prove nothing.
     """
 
     def __init__(self, folder: Path, max_bytes: int = 256 << 20) -> None:
@@ -28,7 +35,8 @@ class FileCache:
     def load(self, key: str) -> bytes | None:
         """Give the entry, or None when there is none or it is damaged."""
         try:
-            data = self._path(key).read_bytes()
+            with self._path(key).open("rb") as file:
+                data = file.read() if _private(os.fstat(file.fileno())) else b""
         except OSError:
             return None
         head = len(_MAGIC) + _DIGEST
