@@ -11,10 +11,11 @@ from appliance.detect.compare import comparison_of
 from appliance.detect.errors import RefusedError
 from appliance.detect.fastpattern import choose
 from appliance.detect.headers import TRANSPORTS, Header
-from appliance.detect.packettests import AppEventMatcher, AppProtocolMatcher, PacketBufferTest
+from appliance.detect.packettests import AppEventMatcher, AppProtocolMatcher, HookMatcher, PacketBufferTest
 from appliance.detect.reputation import CountryMatcher, ReputationMatcher
 from appliance.detect.sigclass import classify
 from appliance.detect.signature import Signature
+from appliance.detect.statetests import AT_OR_PAST, StateTest
 from appliance.detect.transforms import TransformError
 from appliance.detect.txtests import BufferTest, EventTest, FileCondition, FileTest, PayloadTest, ValueTest
 from appliance.model.app import COMPLETE, BufferSpec
@@ -85,12 +86,14 @@ class RuleBuilder:
         rule = self.rule
         if rule.action not in ACTIONS:
             raise RefusedError(rule.action, f"action {rule.action} is not supported")
-        if rule.hook:
-            raise RefusedError("hook", f"hook {rule.hook} is not supported")
         if rule.protocol not in TRANSPORTS:
             self.signature.protocols = frozenset(self.world.resolve(rule.protocol))
             if not self.signature.protocols:
                 raise RefusedError(rule.protocol, f"protocol {rule.protocol} is not known")
+            if rule.hook:
+                self._state_test("hook", rule.hook, AT_OR_PAST)
+        elif rule.hook:
+            self.signature.matchers.append(HookMatcher(rule.hook))
         self.signature.spans = rule.direction == "=>"
 
     def _option(self, node: Any, current: Segment | None) -> Segment | None:
@@ -163,6 +166,8 @@ class RuleBuilder:
             self._state(node)
         elif isinstance(node, tree.Filestore):
             self.store = True
+        elif isinstance(node, tree.AppState):
+            self._state_test("app-layer-state", node.name, node.operator, node.position)
         elif isinstance(node, tree.ConfigOption):
             self.signature.settings.append(node)
         elif not (self._file(node) or self._packet(node) or self._transaction(node)):
@@ -186,6 +191,14 @@ class RuleBuilder:
             signature.effects.append(bits.FlowBitEffect(node))
         else:
             signature.effects.append(bits.HostBitEffect(node, self.world.hosts))
+
+    def _state_test(self, keyword: str, name: str, operator: str, position: Any = None) -> None:
+        """Add a condition on how far a transaction is."""
+        known = {p: self.world.states(p, name) for p in self.signature.protocols or ()}
+        places = {protocol: place for protocol, place in known.items() if place is not None}
+        if not places:
+            raise RefusedError(keyword, f"no step {name} of the rule's protocol is known", position)
+        self.signature.tx_tests.append(StateTest(places, operator))
 
     def _file(self, node: Any) -> bool:
         """Add a condition on files."""

@@ -85,6 +85,24 @@ class AppProtocolMatcher(Matcher):
         return modes.get(self.mode, (client if ctx.direction else server,))
 
 
+class HookMatcher(Matcher):
+    """Hook of a rule on packets: ``flow_start`` is the first packet of a flow, the others are all."""
+
+    __slots__ = ("first",)
+
+    def __init__(self, hook: str) -> None:
+        """Take over the name."""
+        self.first = hook == "flow_start"
+
+    @override
+    def match(self, ctx: Context) -> bool:
+        """Count the packets of the flow so far, this one included."""
+        if not self.first:
+            return not ctx.packet.pseudo
+        flow = ctx.flow
+        return flow is not None and not ctx.packet.pseudo and flow.pkts_ts + flow.pkts_tc <= 1
+
+
 class AppEventMatcher(Matcher):
     """``app-layer-event`` of protocol recognition itself, such as a mismatch of directions."""
 

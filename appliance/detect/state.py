@@ -93,12 +93,16 @@ class FlowDetect:
 
 
 class RuleState:
-    """Progress of one rule in one transaction: which of its tests hold already."""
+    """Progress of one rule in one transaction: which of its tests hold already.
 
-    __slots__ = ("held", "values")
+    ``fed`` is how much data of the direction there was when a rule matched that may match again, else -1.
+    """
+
+    __slots__ = ("fed", "held", "values")
 
     def __init__(self, variables: int) -> None:
         """Start with no test passed and all variables 0."""
+        self.fed: int = -1
         self.held: int = 0
         self.values: list[int] = [0] * variables
 

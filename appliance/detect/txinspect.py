@@ -184,13 +184,19 @@ class TxInspector:
         for signature, pending, done in waiting:
             if allowed is not None and not allowed.enabled(signature.index):
                 continue
-            answer = self._profiled(signature, pending[signature.index], view)
+            rule = pending[signature.index]
+            if rule.fed == self._ctx.flow.app.fed[view.direction]:
+                continue
+            answer = self._profiled(signature, rule, view)
             if answer == NO:
                 continue
-            del pending[signature.index]
-            done.add(signature.index)
             if answer == MATCH:
                 found.append(accept(signature, self._ctx, "tx"))
+                if any(test.repeats(view) for test in signature.tx_tests):
+                    rule.held, rule.fed = 0, self._ctx.flow.app.fed[view.direction]
+                    continue
+            del pending[signature.index]
+            done.add(signature.index)
 
     def _profiled(self, signature: Signature, rule: RuleState, view: TxView) -> int:
         """Try one rule, measuring it when asked to."""

@@ -103,6 +103,10 @@ class TxTest:
         """Give the directions in which it can hold for one of ``protocols`` (None: any)."""
         return {0, 1}
 
+    def repeats(self, view: TxView) -> bool:  # noqa: ARG002 - most hold once
+        """Tell whether the test may hold again when more data has come."""
+        return False
+
     def check(self, view: TxView, ctx: Context) -> int:
         """Make the test."""
         raise NotImplementedError

@@ -34,6 +34,11 @@ def resolve_name(name: str) -> tuple[str, ...]:
     return _NAMES.get(name, (name,))
 
 
+def no_state(protocol: str, name: str) -> tuple[int, int] | None:  # noqa: ARG001 - for those who declare none
+    """Know no steps of protocols."""
+    return None
+
+
 class World:
     """Everything the builder of one rule takes from, and adds to, for all rules."""
 
@@ -44,6 +49,7 @@ class World:
         values: ValueSpecs,
         resources: Resources,
         resolve: Callable[[str], tuple[str, ...]],
+        states: Callable[[str, str], tuple[int, int] | None] = no_state,
     ) -> None:
         """Load the tables that the settings name."""
         self.settings = settings
@@ -51,6 +57,7 @@ class World:
         self.values = values
         self.resources = resources
         self.resolve = resolve
+        self.states = states
         self.interner = Interner()
         self.keys: list[BufferKey] = []
         self._by_label: dict[str, BufferKey] = {}
@@ -70,7 +77,8 @@ class World:
         if not settings.reputation_categories:
             return None
         folder = f"{settings.reputation_dir}/" if settings.reputation_dir else ""
-        texts = [self.resources.text(folder + name) or "" for name in settings.reputation_files]
+        names = [name if name.startswith("/") else folder + name for name in settings.reputation_files]
+        texts = [self.resources.text(name) or "" for name in names]
         return ReputationTable(self.resources.text(settings.reputation_categories) or "", texts)
 
     def specs(self, name: str) -> tuple[BufferSpec, ...]:

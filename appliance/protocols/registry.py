@@ -14,8 +14,10 @@ from appliance.protocols import (
     bittorrent_dht,
     dcerpc,
     dhcp,
+    dnp3,
     dns,
     enip,
+    ftp,
     http1,
     http2,
     ike,
@@ -37,7 +39,8 @@ from appliance.protocols import (
     websocket,
 )
 from appliance.protocols.recognised import SPECS
-from appliance.protocols.spec import ProtocolSpec
+from appliance.protocols.spec import STATES, ProtocolSpec
+from appliance.protocols.tls import dtls
 
 # Protocols with a parser. A protocol that is also in the recognised-only list is taken from here.
 # SIP comes before HTTP, with which it shares method names but not versions.
@@ -49,8 +52,10 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *http2.SPECS,
     http1.SPEC,
     smtp.SPEC,
+    *ftp.SPECS,
     *ssh.SPECS,
     *tls.SPECS,
+    dtls.SPEC,
     *quic.SPECS,
     *websocket.SPECS,
     *krb5.SPECS,
@@ -66,6 +71,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *ike.SPECS,
     pgsql.SPEC,
     *rdp.SPECS,
+    dnp3.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
@@ -98,6 +104,12 @@ def values() -> dict[str, tuple[ValueSpec, ...]]:
         for item in spec.values:
             found[item.keyword] = (*found.get(item.keyword, ()), item)
     return found
+
+
+def state(protocol: str, name: str) -> tuple[int, int] | None:
+    """Give direction and progress of a step by its name; None when the protocol has no such step."""
+    spec = ALL.get(protocol)
+    return None if spec is None else spec.states.get(name) or STATES.get(name)
 
 
 def enabled(settings: AppSettings) -> dict[str, ProtocolSpec]:

@@ -5,11 +5,11 @@ Protocol modules import from here and export ``SPEC``; :mod:`appliance.protocols
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from appliance.model.app import BufferSpec, Parser, ValueSpec
+from appliance.model.app import COMPLETE, START, BufferSpec, Parser, ValueSpec
 
 # What a probing function says of the bytes seen so far.
 PROBE_NO = 0  # not this protocol
@@ -18,6 +18,16 @@ PROBE_YES = 2
 
 Probe = Callable[[bytes], int]
 PortRange = tuple[int, int]
+
+
+# Steps of transactions that every protocol has, by the names of rules: (direction, progress).
+# What has started may be anywhere, so that it is no step to stay at.
+STATES: Mapping[str, tuple[int, int]] = {
+    "request_started": (0, START - 1),
+    "request_complete": (0, COMPLETE),
+    "response_started": (1, START - 1),
+    "response_complete": (1, COMPLETE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class ProtocolSpec:
     recognised. ``patterns`` are those of each direction. ``first`` are the directions that may
     speak first. ``aliases`` are other names that rules use for it ("http1"). ``follows`` tells that it
     is never recognised by content, only announced by another protocol. ``log`` is the kind of its
-    records, as in :attr:`Parser.log_type`.
+    records, as in :attr:`Parser.log_type`. ``states`` are its steps by name, besides those all have.
     """
 
     name: str
@@ -80,3 +90,4 @@ class ProtocolSpec:
     aliases: tuple[str, ...] = ()
     follows: bool = False
     events: frozenset[str] = field(default_factory=frozenset)
+    states: Mapping[str, tuple[int, int]] = field(default_factory=dict)

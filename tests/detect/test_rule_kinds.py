@@ -16,12 +16,14 @@ from detect_world import (
     packet,
     parse,
     refused,
+    rules_of,
     sids,
     tcp,
 )
 
 from appliance.config.settings import DetectSettings
 from appliance.detect.compiler import compile_rules
+from appliance.detect.detector import Detector
 from appliance.model.app import COMPLETE, FileObject
 from appliance.model.chunk import Chunk
 from appliance.model.flow import F_DROPPED, F_PASSED
@@ -383,3 +385,54 @@ def test_rule_of_two_directions_is_refused():
     mixed = replace(rules[0], options=rules[0].options + stat[0].options)
     errors = compile_rules([mixed, *stat], SETTINGS, BUFFERS, {}, None)[1]
     assert [(e.keyword, e.sid) for e in errors] == [("flow", 1)]
+
+
+STEPS = {"request_line": (0, 20), "request_body": (0, 40), "response_started": (1, -1)}
+
+
+def with_steps(*bodies):
+    rules, errors = compile_rules(
+        parse(rules_of(*bodies)),
+        SETTINGS,
+        BUFFERS,
+        {},
+        states=lambda protocol, name: STEPS.get(name) if protocol == "http" else None,
+    )
+    return rules, [error.keyword for error in errors]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('alert http:request_line any any -> any any (msg:"x";)', [0, 1, 0, 0, 0]),
+        ('alert http:request_body any any -> any any (msg:"x";)', [0, 0, 1, 1, 1]),
+        ("alert http any any -> any any (app-layer-state:request_body;)", [0, 0, 1, 0, 0]),
+        ("alert http any any -> any any (app-layer-state:<request_body;)", [1, 0, 0, 0, 0]),
+        ("alert http any any -> any any (app-layer-state:>request_body;)", [0, 0, 0, 0, 1]),
+    ],
+)
+def test_steps_of_transactions(body, expected):
+    ruleset, errors = with_steps(body)
+    assert errors == []
+    engine, tx = Detector(ruleset, SETTINGS), ToyTx(0, (0, 0))
+    stream = flow(6, "http", [tx])
+    found = []
+    for step in (0, 30, 40, 40, COMPLETE):
+        tx.progress[0] = step
+        stream.app.fed[0] += 10
+        found.append(len(sids(engine.inspect(tcp(), stream, NOW))))
+        assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    assert found == expected
+
+
+def test_a_step_that_no_protocol_has_is_refused():
+    assert with_steps('alert http:request_trailer any any -> any any (msg:"x";)')[1] == ["hook"]
+
+
+def test_flow_start_is_the_first_packet():
+    engine, stream = detector('alert tcp:flow_start any any -> any any (msg:"x";)'), flow()
+    found = []
+    for number in (1, 2):
+        stream.pkts_ts = number
+        found.append(sids(engine.inspect(tcp(), stream, NOW)))
+    assert found == [[1], []]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.model.app import BufferSpec
+from appliance.model.app import COMPLETE, START, BufferSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.spec import Pattern, ProtocolSpec
 from appliance.protocols.ssh.parser import BANNER, KEX, SshParser
@@ -15,6 +15,16 @@ SPECS = (
         "ssh",
         parser=SshParser,
         patterns=(_BANNER, _BANNER),
+        states={
+            "request_in_progress": (TOSERVER, START),
+            "request_banner_wait_eol": (TOSERVER, START),
+            "request_banner_done": (TOSERVER, BANNER),
+            "request_finished": (TOSERVER, COMPLETE),
+            "response_in_progress": (TOCLIENT, START),
+            "response_banner_wait_eol": (TOCLIENT, START),
+            "response_banner_done": (TOCLIENT, BANNER),
+            "response_finished": (TOCLIENT, COMPLETE),
+        },
         buffers=(
             BufferSpec("ssh.proto", ("ssh",), _BOTH, BANNER),
             BufferSpec("ssh.software", ("ssh",), _BOTH, BANNER),

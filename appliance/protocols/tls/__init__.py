@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.model.app import BufferSpec, ValueSpec
+from appliance.model.app import COMPLETE, START, BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probing, ProtocolSpec
 from appliance.protocols.tls import log
-from appliance.protocols.tls.parser import CERT, HELLO, TlsParser
+from appliance.protocols.tls.parser import CERT, DONE, HELLO, HELLO_DONE, TlsParser
 from appliance.protocols.tls.records import valid_version
 from appliance.protocols.tls.sslv2 import is_client_hello
 
@@ -33,6 +33,20 @@ _CERT_BUFFERS = (
     ("tls.certs", True),
     ("tls.subjectaltname", True),
 )
+
+_STATES = {
+    "client_in_progress": (TOSERVER, START),
+    "client_hello_done": (TOSERVER, HELLO),
+    "client_cert_done": (TOSERVER, CERT),
+    "client_handshake_done": (TOSERVER, DONE),
+    "client_finished": (TOSERVER, COMPLETE),
+    "server_in_progress": (TOCLIENT, START),
+    "server_hello": (TOCLIENT, HELLO),
+    "server_cert_done": (TOCLIENT, CERT),
+    "server_hello_done": (TOCLIENT, HELLO_DONE),
+    "server_handshake_done": (TOCLIENT, DONE),
+    "server_finished": (TOCLIENT, COMPLETE),
+}
 
 EVENTS = frozenset(
     (
@@ -110,6 +124,7 @@ SPECS = (
         parser=TlsParser,
         patterns=(_RECORD, _RECORD),
         probings=tuple(Probing(_probe, direction, _PORTS) for direction in _BOTH),
+        states=_STATES,
         buffers=(
             *(BufferSpec(name, ("tls",), sides, HELLO, multi=multi) for name, sides, multi in _HELLO_BUFFERS),
             *(BufferSpec(name, ("tls",), _BOTH, CERT, multi=multi) for name, multi in _CERT_BUFFERS),

@@ -15,7 +15,7 @@ from appliance.protocols.tls.hello import Hello, parse_hello
 from appliance.protocols.tls.records import HandshakeReader, RecordReader
 
 # Steps of one direction.
-IN_PROGRESS, HELLO, CERT, DONE = 1, 20, 40, 60
+IN_PROGRESS, HELLO, CERT, HELLO_DONE, DONE = 1, 20, 40, 50, 60
 
 
 class TlsTransaction(Transaction):
@@ -251,7 +251,7 @@ class TlsParser(Parser):
             self._certificates(direction, content)
         elif kind == records.SERVER_HELLO_DONE and direction == TOCLIENT:
             tx.greeted = tx.client is not None or tx.certs[TOCLIENT] is not None
-            tx.updated = True
+            tx.advance(direction, HELLO_DONE)
 
     def _certificates(self, direction: int, content: bytes) -> None:
         chain, sound = certificate.split_chain(content, tls13=False)
