@@ -51,7 +51,7 @@ _GROWING = (
     BufferSpec("file.data", _PROTOCOLS, _BOTH, COMPLETE, growing=True, multi=True),
     BufferSpec("file.name", _PROTOCOLS, _BOTH, COMPLETE, growing=True, multi=True),
 )
-_DNS = "query query.name queries.rrname answers.rrname answer.name authorities.rrname additionals.rrname"
+_DNS = "query.name queries.rrname answers.rrname answer.name authorities.rrname additionals.rrname"
 
 
 def _buffers() -> tuple[BufferSpec, ...]:
@@ -60,11 +60,13 @@ def _buffers() -> tuple[BufferSpec, ...]:
         for directions, names in _BUFFERS.items()
         for name in names.split()
     ]
-    dns = [
-        BufferSpec(f"dns.{name}", ("doh2",), _TS if name == "query" else _BOTH, multi=True)
-        for name in _DNS.split()
-    ]
-    return (*fixed, *_GROWING, *dns, BufferSpec("dns.response.rrname", ("doh2",), _TC, multi=True))
+    return (*fixed, *_GROWING)
+
+
+def _dns_buffers() -> tuple[BufferSpec, ...]:
+    both = (BufferSpec(f"dns.{name}", ("doh2",), _BOTH, multi=True) for name in _DNS.split())
+    one_way = (("query", _TS), ("response.rrname", _TC))
+    return (*both, *(BufferSpec(f"dns.{name}", ("doh2",), sides, multi=True) for name, sides in one_way))
 
 
 _VALUES = (
@@ -74,7 +76,6 @@ _VALUES = (
     ),
     ValueSpec("http2.settings", _PROTOCOLS, _BOTH, test=test_setting),
     ValueSpec("urilen", _PROTOCOLS, _TS, FIELDS),
-    *(ValueSpec(f"dns.{name}", ("doh2",), _BOTH) for name in ("opcode", "rcode", "rrtype")),
 )
 
 
@@ -101,6 +102,8 @@ SPECS = (
         "doh2",
         parser=Http2Parser,
         follows=True,
+        buffers=_dns_buffers(),
+        values=tuple(ValueSpec(f"dns.{name}", ("doh2",), _BOTH) for name in ("opcode", "rcode", "rrtype")),
         log="doh2",
         aliases=("http", "http2", "dns"),
         events=EVENTS,
