@@ -31,10 +31,10 @@ from appliance.sinks.summary import Summary
 _REFRESH_FRAMES = 2048
 _TOP_RULES = 20
 _DESCRIPTION = """\
-Run captures through the engine that protects VMs, with your policies, inventory and rules, and report
-what it would have let through, blocked and alerted on. Without a policy everything is allowed and inspected."""
+Run captures through the engine that protects VMs, with your policies, inventory and rules, and report what
+it would have let through, blocked and alerted on. Without a policy everything is allowed and inspected."""
 _EPILOG = """\
-exit status: 0 nothing to report or findings not asked for, 1 rules matched, 2 error, 3 something was blocked.
+exit status: 0 nothing to report or findings not asked for, 1 rules matched, 2 error, 3 blocked.
 Findings (1 and 3) are reported when a policy is given or with --exit-code; otherwise a replay that
 worked ends with 0."""
 
@@ -133,9 +133,7 @@ def _tell(
         summary.render(Console())
         print_costs(costs)
         if unused:
-            print(
-                f"{len(unused)} settings of the Suricata configuration have no meaning here (--json lists them)"
-            )
+            print(f"{len(unused)} settings of that file have no meaning here (--json lists them)")
 
 
 def _status(summary: Summary, *, asked: bool) -> int:

@@ -15,6 +15,8 @@ DEMO = [
     *("--policy", str(ROOT / "policies"), "--policy", str(PCAPS / "demo/bindings.yaml")),
     *("--inventory", str(PCAPS / "demo/vms.yaml")),
 ]
+REQUEST = "GET / HTTP/1.1\\r\\nCookie: () { :; }; x\\r\\n\\r\\n"
+SHELLSHOCK = f"tcp vm:desktop-7:40000 -> vm:web-1:80 established payload '{REQUEST}'"
 RULES = ["--rules", str(ROOT / "rules"), "--no-cache"]
 
 
@@ -153,8 +155,7 @@ def test_rules_check_counts_by_file(tmp_path, capsys):
         ("udp 10.20.0.17:1 -> vm:db-1:9", 3, ("desktop-7/eth0",)),
         ("icmp vm:desktop-7 -> vm:web-1 type 8", 0, ("accept",)),
         (
-            "tcp vm:desktop-7:40000 -> vm:web-1:80 established "
-            "payload 'GET / HTTP/1.1\\r\\nCookie: () { :; }; x\\r\\n\\r\\n'",
+            SHELLSHOCK,
             3,
             ("9000021", "drop (rule)"),
         ),
