@@ -22,6 +22,7 @@ from uuid import UUID
 from appliance.capture.base import Frame
 from appliance.cli.describe import Description, End
 from appliance.cli.frame import build_frame
+from appliance.config.load import LoadOptions
 from appliance.daemon.assemble import Documents, Inputs, make_engine, read_documents
 from appliance.model.event import AlertEvent, Event
 
@@ -150,10 +151,10 @@ def frames_of(traffic: dict[str, Any]) -> list[bytes]:
     return wire.frames
 
 
-def load(*patterns: str) -> Documents:
-    """Read our rule sets whose file names fit."""
-    files = tuple(sorted(path for pattern in patterns for path in RULES.glob(pattern)))
-    return read_documents(Inputs(rules=files))
+def load(*patterns: str, sets: tuple[str, ...] = (), checksums: str = "") -> Documents:
+    """Read our rule sets whose file names fit; ``sets`` and ``checksums`` change settings."""
+    files = tuple(sorted({path for pattern in patterns for path in RULES.glob(pattern)}))
+    return read_documents(Inputs(options=LoadOptions(sets=sets, checksums=checksums), rules=files))
 
 
 def alerts(documents: Documents, traffic: dict[str, Any]) -> list[AlertEvent]:

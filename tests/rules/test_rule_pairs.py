@@ -34,10 +34,11 @@ def test_all_our_rules_load(everything):
     assert [error.reason for error in everything.rules.refused] == []
 
 
-def test_every_virtual_patch_has_a_pair(patches):
-    silent = {rule.rule.sid for rule in patches.rules.ruleset.signatures if rule.rule.noalert}
-    wanted = {one.rule.sid for one in patches.rules.ruleset.signatures} - silent
-    assert wanted - {pair["sid"] for pair in PAIRS} == set()
+def test_every_virtual_patch_and_web_rule_has_a_pair(patches):
+    rules = [
+        one.rule for one in (*patches.rules.ruleset.signatures, *load("web.rules").rules.ruleset.signatures)
+    ]
+    assert {rule.sid for rule in rules if not rule.noalert} == {pair["sid"] for pair in PAIRS}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair["sid"]))
@@ -47,6 +48,7 @@ def test_attack_raises_its_rule(everything, pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair["sid"]))
-def test_harmless_relative_passes(patches, pair):
+def test_harmless_relative_passes(patches, everything, pair):
     for traffic in _traffic(pair["benign"]):
         assert [event.rule.sid for event in alerts(patches, traffic)] == []
+        assert pair["sid"] not in {event.rule.sid for event in alerts(everything, traffic)}
