@@ -56,10 +56,14 @@ class Pipeline(Parts):
             return None
         work.new_flow = True
         self.counters.new_flow(flow)
-        met = self.expectations.match(flow, work.now)
-        if met is not None:
-            self.app.expect(flow, met.kind, met.carried, work.now)
+        self.meet(flow, work.now)
         return flow
+
+    def meet(self, flow: Flow, now: int) -> None:
+        """Find out whether the flow was announced by another, and as what."""
+        met = self.expectations.match(flow, now)
+        if met is not None:
+            self.app.expect(flow, met.kind, met.carried, now)
 
     def reopen(self, work: Work, old: Flow) -> Flow | None:
         """End a closed connection whose ports are used again, and open the new one."""
@@ -87,6 +91,9 @@ class Pipeline(Parts):
         """Hand a piece of a stream to its parser and to the rules that look at streams."""
         if flow.flags & F_PASSED == 0 and self.detector is not None:
             self.detector.stream_data(flow, chunk)
+        if flow.app is None:
+            # What announces a connection may be acknowledged, so read, only after its first packet.
+            self.meet(flow, now)
         self.app.data(flow, chunk, now)
         self.announce(flow, now)
 

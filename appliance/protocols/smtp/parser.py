@@ -12,10 +12,10 @@ from appliance.model.app import COMPLETE, Parser
 from appliance.model.flow import Flow
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.files import FileTracker
+from appliance.protocols.lines import LineReader
 from appliance.protocols.mime.message import Message
 from appliance.protocols.smtp import commands
 from appliance.protocols.smtp.content import DotReader
-from appliance.protocols.smtp.lines import LineReader
 from appliance.protocols.smtp.options import smtp_options
 from appliance.protocols.smtp.transaction import (
     CONTENT,

@@ -1,16 +1,18 @@
-"""Lines of a session: commands and replies, of bounded length."""
+"""Lines of a text protocol: commands and replies, of bounded length."""
 
 from __future__ import annotations
 
-MAX_LINE = 4096
+MAX_LINE = 4096  # bytes kept of one line, unless a protocol's options say otherwise
 
 
 class LineReader:
     """Cuts one direction into lines; of one that is too long the beginning is kept."""
 
-    __slots__ = ("_skip", "buffer")
+    __slots__ = ("_limit", "_skip", "buffer")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_LINE) -> None:
+        """Keep up to ``limit`` bytes of a line."""
+        self._limit = limit
         self.buffer = bytearray()
         self._skip = False
 
@@ -30,10 +32,10 @@ class LineReader:
             del buffer[: end + 1]
             self._skip = False
             end = buffer.find(b"\n")
-        if end < 0 and len(buffer) <= MAX_LINE:
+        if end < 0 and len(buffer) <= self._limit:
             return None
-        cut = end < 0 or end > MAX_LINE
-        line = bytes(buffer[: MAX_LINE if cut else end])
+        cut = end < 0 or end > self._limit
+        line = bytes(buffer[: self._limit if cut else end])
         self._skip = end < 0
         del buffer[: end + 1 if end >= 0 else len(buffer)]
         return (line if cut else line.rstrip(b"\r")), cut
