@@ -59,7 +59,7 @@ def judge_all(files, machines) -> list[tuple[str, str]]:
     )
     assert policies is not None, errors
     document, _ = parse_document(("vms:\n" + "".join(machines)).encode(), "vms")
-    inventory, errors = parse_inventory(document)
+    inventory, errors = parse_inventory(document, [])
     assert inventory is not None, errors
     registry = Registry(inventory)
     firewall = Firewall(compile_policies(policies, inventory), Settings())
