@@ -206,11 +206,11 @@ class ValueTest(TxTest):
         return ABORT if final else NO
 
     def _compare(self, values: Sequence[Any], spec: ValueSpec) -> bool:
-        """Compare the members that count."""
+        """Compare the members that count; None is one without the property."""
         if not self.which:
             return any(self._holds(item, spec) for item in values)
         if self.which == "all":
-            return all(self._holds(item, spec) for item in values)
+            return all(self._holds(item, spec) for item in values if item is not None)
         place = int(self.which)
         return -len(values) <= place < len(values) and self._holds(values[place], spec)
 

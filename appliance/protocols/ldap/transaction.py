@@ -69,7 +69,7 @@ class LdapTransaction(Transaction):
         if name == "ldap.responses.operation":
             return [one.operation for one in self.responses] or None
         if name == "ldap.responses.result_code":
-            return [one.result for one in self.responses if one.result is not None] or None
+            return [one.result for one in self.responses] or None  # None where it has none: places count
         if name == "ldap.responses.count":
             return self.count if self.progress[TOCLIENT] >= COMPLETE else None
         return None
