@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.protocols.dns.message import Message, Names, parse
 from appliance.protocols.dns.parser import DnsTransaction
+from appliance.protocols.http2.hpack import Field
 from appliance.protocols.http2.transaction import Http2Transaction, decode_settings
 
 _KIND = b"application/dns-message"
@@ -11,10 +12,10 @@ _MAX_MESSAGE = 0xFFFF
 _TOO_LONG = ("dns_request_too_long", "dns_response_too_long")
 
 
-def look(tx: Http2Transaction, direction: int) -> bool:
-    """Find out from the fields whether DNS is carried; a GET brings its message along."""
+def look(tx: Http2Transaction, direction: int, fields: list[Field]) -> bool:
+    """Find out from new ``fields`` whether DNS is carried; a GET brings its message along."""
     found = False
-    for field in tx.fields[direction]:
+    for field in fields:
         name = field.name.lower()
         if name == b"content-type" and field.value.strip().lower() == _KIND:
             found = True

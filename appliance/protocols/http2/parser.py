@@ -57,6 +57,7 @@ class Http2Parser(Parser):
         self.sides = (Side(self, 0, self.max_table), Side(self, 1, self.max_table))
         self._streams: dict[int, Http2Transaction] = {}
         self._globals = 0
+        self._full = False  # of streams that are given up, until they are dropped
         self._highest = [0, 0]  # stream of each parity: even ones are the server's
 
     @override
@@ -119,6 +120,7 @@ class Http2Parser(Parser):
         """Forget transactions that are done with; their files give room to others."""
         super().drop_done(inspected=inspected)
         live = self.transactions
+        self._full = False
         self._globals = sum(1 for tx in live if tx.bodies is None)
         self.allowance.keep = MAX_FILES_KEPT - sum(len(file.data) for tx in live for file in tx.files)
         self._streams = {tx.stream: tx for tx in live if tx.bodies is not None}
@@ -176,6 +178,9 @@ class Http2Parser(Parser):
 
     def _too_many(self) -> None:
         """The streams that are open are given up, so that newer ones can be read."""
+        if self._full:
+            return
+        self._full = True
         for tx in self.transactions:
             if not tx.done:
                 tx.note("too_many_streams")
@@ -343,23 +348,23 @@ class Http2Parser(Parser):
         tx.add_fields(direction, found)
         if direction == 0:
             _check_authority(tx)
-        self._prepare_body(tx, direction)
-        if self.doh and doh.look(tx, direction):
+        self._prepare_body(tx, direction, found)
+        if self.doh and doh.look(tx, direction, found):
             self.known_as = "doh2"
         tx.advance(direction, FIELDS)
         if flags & frames.END_STREAM:
             self._end_stream(tx, direction)
 
-    def _prepare_body(self, tx: Http2Transaction, direction: int) -> None:
+    def _prepare_body(self, tx: Http2Transaction, direction: int, found: list[Field]) -> None:
         """Set name, range and codings of the body from the fields."""
         if tx.bodies is None:
             return
         body = tx.bodies[direction]
         body.name = name_from_disposition(tx.first(direction, b"content-disposition"))
         body.name = body.name or name_from_path(tx.first(0, b":path")) or tx.first(0, b":path")
-        coding = tx.get(direction, b"content-encoding")
-        if coding is not None:
-            body.decode(codings(coding, _MAX_CODINGS, with_lzma=False)[0])
+        coding = [field.value for field in found if field.name.lower() == b"content-encoding"]
+        if coding:
+            body.decode(codings(b", ".join(coding), _MAX_CODINGS, with_lzma=False)[0])
         ranged = tx.first(direction, b"content-range")
         if ranged and direction:
             body.ranged = content_range(ranged)

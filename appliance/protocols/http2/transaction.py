@@ -39,7 +39,7 @@ class FrameNotes:
 class Http2Transaction(Transaction):
     """A stream; ``stream`` 0 is a frame of the connection as a whole. Pairs have the request first."""
 
-    __slots__ = ("_size", "bodies", "closed", "dns", "doh", "fields", "notes", "stream")
+    __slots__ = ("_firsts", "_size", "bodies", "closed", "dns", "doh", "fields", "notes", "stream")
 
     def __init__(self, tx_id: int, stream: int, bodies: tuple[Body, Body] | None) -> None:
         """Open a stream without frames; the connection has no ``bodies``."""
@@ -52,6 +52,7 @@ class Http2Transaction(Transaction):
         self.doh: list[bytearray | None] = [None, None]  # messages of DNS as far as they have come
         self.closed = False
         self._size = [0, 0]
+        self._firsts: tuple[dict[bytes, bytes], dict[bytes, bytes]] = ({}, {})
 
     def note(self, event: str) -> None:
         """Record an event once."""
@@ -72,6 +73,7 @@ class Http2Transaction(Transaction):
                 self.note("reassembly_limit_reached")
                 return
             kept.append(field)
+            self._firsts[direction].setdefault(field.name.lower(), field.value)
 
     def sync(self) -> None:
         """Show the files and events of the bodies."""
@@ -87,7 +89,7 @@ class Http2Transaction(Transaction):
 
     def first(self, direction: int, name: bytes) -> bytes:
         """Give the first field of a name, empty when there is none."""
-        return next((f.value for f in self.fields[direction] if f.name.lower() == name), b"")
+        return self._firsts[direction].get(name, b"")
 
     def finish(self, direction: int, complete: bool = True) -> None:
         """One end says no more on this stream."""
