@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.model.app import COMPLETE
 from appliance.protocols import ldap
-from appliance.protocols.ldap.parser import MAX_MESSAGE, LdapParser
+from appliance.protocols.ldap.parser import MAX_FLOW, MAX_MESSAGE, LdapParser
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
 
 
@@ -196,6 +196,19 @@ def test_waiting_requests_are_bounded() -> None:
     for ident in range(4):
         parser.data(0, message(ident + 1, SEARCH))
     assert [tx.events for tx in parser.transactions] == [["too_many_transactions"]] * 2 + [[], []]
+
+
+def test_bytes_kept_are_bounded() -> None:
+    parser = opened()
+    big = tlv(0x64, octets(b"cn=a"), tlv(0x30, attribute(b"photo", bytes(200_000))))
+    for ident in range(1, 20):
+        parser.data(0, message(ident, SEARCH))
+        for _ in range(4):
+            parser.data(1, message(ident, big))
+    kept = [sum(one.size for one in tx.responses) for tx in parser.transactions]
+    assert [tx.count for tx in parser.transactions] == [4] * 19
+    assert max(kept) < 1 << 19
+    assert sum(kept) <= MAX_FLOW
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from appliance.protocols.ldap import names
 from appliance.protocols.ldap.message import Message, parse
 from appliance.protocols.ldap.transaction import LdapTransaction
 
-MAX_MESSAGE = 1 << 20  # read; longer ones are skipped
+MAX_MESSAGE = 256 << 10  # read; longer ones are skipped
+MAX_FLOW = 2 << 20  # bytes of messages kept of all requests that wait
 MAX_TX = 256  # requests without an answer, unless the settings say otherwise
 
 
@@ -31,6 +32,7 @@ class LdapParser(Parser):
         self._held = (bytearray(), bytearray())
         self._skip = [0, 0]
         self._waiting: dict[int, LdapTransaction] = {}
+        self._kept = 0  # bytes in those that wait
         self._start_tls = -1  # id of the request for it that waits
         self._sasl = False
         self._datagrams = False
@@ -64,6 +66,7 @@ class LdapParser(Parser):
         super().end(direction)
         if direction == TOCLIENT:
             self._waiting.clear()
+            self._kept = 0
 
     def _read(self, direction: int) -> None:
         """Take whole messages from what is held, as long as it is plain LDAP."""
@@ -146,14 +149,20 @@ class LdapParser(Parser):
         self._sasl = self._sasl or message.sasl
         if message.operation == names.EXTENDED_REQUEST and message.name == names.START_TLS:
             self._start_tls = -1 if self._datagrams else message.id
-        old = self._waiting.pop(message.id, None)
-        if old is None and len(self._waiting) >= self.max_tx:
-            old = self._waiting.pop(next(iter(self._waiting)))
-            old.events.append("too_many_transactions")
-        if old is not None:
-            old.progress[TOCLIENT] = COMPLETE
-            old.updated = True
+        if message.id in self._waiting:
+            self._settle(message.id)
+        while self._waiting and (len(self._waiting) >= self.max_tx or self._kept + message.size > MAX_FLOW):
+            self._settle(next(iter(self._waiting)), "too_many_transactions")
         self._waiting[message.id] = tx
+        self._kept += tx.kept
+
+    def _settle(self, ident: int, *events: str) -> None:
+        """Wait for no more responses to a request."""
+        tx = self._waiting.pop(ident)
+        self._kept -= tx.kept
+        tx.events.extend(events)
+        tx.progress[TOCLIENT] = COMPLETE
+        tx.updated = True
 
     def _response(self, message: Message) -> None:
         tx = self._waiting.get(message.id)
@@ -161,12 +170,12 @@ class LdapParser(Parser):
             tx = self._add(None)
             if message.id:
                 tx.events.append("request_not_found")
-            tx.answer(message)
+            tx.answer(message, MAX_FLOW)
             tx.progress[TOCLIENT] = COMPLETE
             return
-        tx.answer(message)
+        self._kept += tx.answer(message, MAX_FLOW - self._kept)
         if tx.progress[TOCLIENT] >= COMPLETE:
-            del self._waiting[message.id]
+            self._settle(message.id)
         if message.id == self._start_tls:
             self._start_tls = -1
             if message.result == 0:

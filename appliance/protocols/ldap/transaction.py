@@ -11,9 +11,9 @@ from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.ldap import names
 from appliance.protocols.ldap.message import Message
 
-# Responses kept of one request, and their bytes on the wire; the others are only counted.
+# Responses kept of one request, and bytes on the wire with it; further ones are only counted.
 MAX_RESPONSES = 1024
-MAX_KEPT = 1 << 20
+MAX_KEPT = 512 << 10
 
 
 class LdapTransaction(Transaction):
@@ -27,7 +27,7 @@ class LdapTransaction(Transaction):
         self.request = request
         self.responses: list[Message] = []
         self.count = 0
-        self.kept = 0
+        self.kept = request.size if request is not None else 0
         self.progress[TOSERVER] = COMPLETE
         if request is None:
             self.skip[TOSERVER] = True
@@ -35,15 +35,22 @@ class LdapTransaction(Transaction):
             self.skip[TOCLIENT] = True
             self.progress[TOCLIENT] = COMPLETE
 
-    def answer(self, message: Message) -> None:
-        """Add a response; the last one ends the transaction."""
+    def answer(self, message: Message, room: int) -> int:
+        """Add a response if it fits into ``room``; the last one ends the transaction.
+
+        Returns:
+            Bytes of the response that are kept.
+        """
         self.count += 1
-        if self.count <= MAX_RESPONSES and self.kept + message.size <= MAX_KEPT:
-            self.kept += message.size
+        taken = 0
+        if self.count <= MAX_RESPONSES and message.size <= min(room, MAX_KEPT - self.kept):
+            taken = message.size
+            self.kept += taken
             self.responses.append(message)
         if message.operation not in names.PARTIAL:
             self.progress[TOCLIENT] = COMPLETE
         self.updated = True
+        return taken
 
     @override
     def buffer(self, name: str, direction: int) -> BufferValue:
