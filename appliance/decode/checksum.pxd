@@ -2,7 +2,7 @@ cimport cython
 from appliance.model.packet cimport Packet
 
 cdef class Checksums:
-    cdef public bint enabled, sampling
+    cdef public bint auto, enabled, sampling
     cdef public long long seen, bad
     cpdef bint verify(self, Packet packet)
     cpdef sample(self, bint bad)
@@ -10,5 +10,7 @@ cdef class Checksums:
 cpdef bint _ip_good(Packet packet)
 @cython.locals(proto=int, start=Py_ssize_t, end=Py_ssize_t, total=cython.longlong)
 cpdef bint _l4_good(Packet packet)
+@cython.locals(field=int, total=cython.longlong, length=Py_ssize_t)
+cpdef bint _left_to_card(Packet packet)
 @cython.locals(total=cython.longlong, stop=Py_ssize_t)
 cpdef long long words(bytes data, Py_ssize_t start, Py_ssize_t end) except? -1

@@ -15,19 +15,21 @@ RATIO: Final = 10  # more than one in so many wrong: the capturing host offloads
 class Checksums:
     """Verifies checksums in one of three modes.
 
-    "all" verifies always and "none" never. "auto" verifies, and stops for good when more than a tenth of
-    the first thousand packets were wrong: a capture on a host whose network card fills checksums in.
+    "all" verifies always and "none" never. "auto" is for captures: it takes a TCP checksum that the
+    sender's stack left to the network card for right, and stops verifying for good when more than a tenth
+    of the first thousand packets were wrong all the same.
     Packets that the kernel hands over before it has filled in their checksum must not be given to it.
     """
 
-    __slots__ = ("bad", "enabled", "sampling", "seen")
+    __slots__ = ("auto", "bad", "enabled", "sampling", "seen")
 
     def __init__(self, mode: str) -> None:
         """Start in ``mode``: "all", "none" or "auto"."""
         if mode not in ("all", "none", "auto"):
             raise ValueError(f"checksum mode {mode!r} is not all, none or auto")
         self.enabled: bool = mode != "none"
-        self.sampling: bool = mode == "auto"
+        self.auto: bool = mode == "auto"
+        self.sampling: bool = self.auto
         self.seen: int = 0
         self.bad: int = 0
 
@@ -38,7 +40,7 @@ class Checksums:
         packet.csum = 0
         if packet.ip_version == 4 and not packet.rebuilt and not _ip_good(packet):
             packet.csum = CSUM_BAD_IP
-        if packet.ip_version != 0 and not _l4_good(packet):
+        if packet.ip_version != 0 and not _l4_good(packet) and not (self.auto and _left_to_card(packet)):
             packet.csum |= CSUM_BAD_L4
         if self.sampling:
             self.sample(packet.csum & CSUM_BAD_L4 != 0)
@@ -77,6 +79,20 @@ def _l4_good(packet: Packet) -> bool:
     total = words(packet.frame, start, end) + end - start + proto
     total += words(packet.src, 0, len(packet.src)) + words(packet.dst, 0, len(packet.dst))
     return total % 65535 == 0
+
+
+def _left_to_card(packet: Packet) -> bool:
+    """Tell whether a TCP checksum is what a stack writes that lets the card compute it.
+
+    That is the sum of the pseudo header, without the length where the card cuts the segment up as well,
+    or nothing at all.
+    """
+    if packet.proto != 6:
+        return False
+    field = packet.frame[packet.l4_off + 16] << 8 | packet.frame[packet.l4_off + 17]
+    total = words(packet.src, 0, len(packet.src)) + words(packet.dst, 0, len(packet.dst)) + 6
+    length = packet.payload_off + packet.payload_len - packet.l4_off
+    return field == 0 or field % 65535 in (total % 65535, (total + length) % 65535)
 
 
 def words(data: bytes, start: int, end: int) -> int:
