@@ -1,9 +1,10 @@
-"""``eastwall rules check``: which rules of a file load, which are refused and why."""
+"""``eastwall rules``: which rules of a file load, and which vulnerabilities they patch virtually."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import Any
 
 from appliance.cli.options import add_settings, inputs_of
@@ -11,6 +12,7 @@ from appliance.cli.report import print_errors, rule_error_line
 from appliance.cli.status import CLEAN, ERROR
 from appliance.daemon.assemble import read_documents
 from appliance.daemon.ruleload import LoadedFile
+from appliance.rulelang.patches import document, patches, product
 
 
 def add_parser(commands: Any) -> None:
@@ -29,6 +31,22 @@ def add_parser(commands: Any) -> None:
     check.add_argument("--no-cache", action="store_true", help="compile rules anew, keep nothing")
     add_settings(check)
     check.set_defaults(run=run, policy=[], inventory="")
+    _add_patches(actions)
+
+
+def _add_patches(actions: Any) -> None:
+    parser = actions.add_parser(
+        "patches",
+        help="list the vulnerabilities that rules patch virtually",
+        description="List the vulnerabilities whose exploits the rules stop, from the rules' metadata.",
+        epilog="Exit status: 0 listed, 2 some rules are refused or a file cannot be read.",
+    )
+    parser.add_argument("rules", nargs="+", metavar="FILE", help="rule file or folder")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="result as JSON on standard output")
+    form.add_argument("--markdown", action="store_true", help="result as a page of documentation")
+    add_settings(parser)
+    parser.set_defaults(run=list_patches, policy=[], inventory="", cache_dir="", no_cache=True)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,6 +59,23 @@ def run(args: argparse.Namespace) -> int:
     else:
         for one in files:
             _print(one)
+    return ERROR if documents.errors or documents.rules.refused else CLEAN
+
+
+def list_patches(args: argparse.Namespace) -> int:
+    """List the virtual patches."""
+    documents = read_documents(inputs_of(args))
+    print_errors(documents.errors)
+    ruleset = documents.rules.ruleset
+    found = patches(one.rule for one in ruleset.signatures) if ruleset is not None else []
+    if args.json:
+        print(json.dumps({"patches": [asdict(one) for one in found]}, indent=2))
+    elif args.markdown:
+        print(document(found), end="")
+    else:
+        for one in found:
+            products = ", ".join(product(affected) for affected in one.products)
+            print(f"{one.cvss:4.1f}  {', '.join(one.names)}  {products}, fixed in {one.fixed_in}")
     return ERROR if documents.errors or documents.rules.refused else CLEAN
 
 
