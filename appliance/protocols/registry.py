@@ -25,6 +25,7 @@ from appliance.protocols import (
     ldap,
     modbus,
     mqtt,
+    nfs,
     ntp,
     pgsql,
     pop3,
@@ -76,6 +77,7 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     pgsql.SPEC,
     *rdp.SPECS,
     dnp3.SPEC,
+    nfs.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}

@@ -122,7 +122,7 @@ def test_auto_judges_its_sample_only_once() -> None:
 @pytest.mark.parametrize("network", [IP(src="10.0.0.1", dst="10.0.0.2"), IPv6(src="fd00::1", dst="fd00::2")])
 @pytest.mark.parametrize("whole", [True, False])
 def test_auto_takes_what_a_stack_leaves_to_the_card(network, whole) -> None:
-    """The card adds the segment to the pseudo header's sum that it finds in the field (with or without length)."""
+    """The card adds the segment to the sum that it finds in the field, of the pseudo header or part of it."""
     made = network / TCP(chksum=0) / b"data"
     ends = bytes(made)[12:20] if network.name == "IP" else bytes(made)[8:40]
     partial = (words(ends, 0, len(ends)) + 6 + (24 if whole else 0)) % 65535

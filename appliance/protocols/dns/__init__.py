@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import override
 
 from appliance.model.app import BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.dns.message import Message
 from appliance.protocols.dns.parser import DIRECTIONS, DnsParser, probe, probe_stream
 from appliance.protocols.spec import Probing, ProtocolSpec
 
@@ -34,8 +33,8 @@ class MdnsParser(DnsParser):
     log_type = "mdns"
 
     @override
-    def _check(self, message: Any) -> None:
-        """Find nothing wrong with flags that multicast uses otherwise."""
+    def _check(self, message: Message, direction: int) -> None:
+        """Find nothing wrong with flags and directions, which multicast uses otherwise."""
 
 
 def _buffers(proto: str) -> tuple[BufferSpec, ...]:

@@ -149,13 +149,13 @@ class DnsParser(Parser):
         if message is None:
             message = Message(raw, Names(raw))
             message.names.note("malformed_data")
-        elif message.is_response != (direction == TOCLIENT):
-            message.names.note("not_a_response" if direction == TOCLIENT else "not_a_request")
-        self._check(message)
+        self._check(message, direction)
         self.transactions.append(DnsTransaction(self.next_tx, direction, message))
         self.next_tx += 1
 
-    def _check(self, message: Message) -> None:
+    def _check(self, message: Message, direction: int) -> None:
+        if len(message.raw) >= HEADER_LEN and message.is_response != (direction == TOCLIENT):
+            message.names.note("not_a_response" if direction == TOCLIENT else "not_a_request")
         if message.flags & 0x0040:
             message.names.note("z_flag_set")
         if message.opcode > _MAX_OPCODE:
