@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from appliance.detect.world import World
     from appliance.rulelang.tree import Rule
 
+# Buffers that somebody has to compute, to what they are called where that is switched on.
+_NEEDS = {"file.magic": "magic", "email.body_md5": "body-md5"}
 ACTIONS = frozenset(("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth", "pass", "config"))
 # Options that mean nothing to evaluation.
 DESCRIPTIVE = frozenset(
@@ -308,8 +310,8 @@ class RuleBuilder:
             raise RefusedError(segment.name, f"buffer {segment.name} is not supported", segment.position)
         key = self.world.key(segment.name, segment.transforms, specs)
         self.signature.tx_tests.append(BufferTest(key, chain, absent, or_else, segment.direction))
-        if segment.name == "file.magic":
-            self.signature.needs.add("magic")
+        if segment.name in _NEEDS:
+            self.signature.needs.add(_NEEDS[segment.name])
 
     def _finish_files(self) -> None:
         """Make the one test of all file keywords; ``filestore`` alone keeps any file."""

@@ -42,7 +42,8 @@ class TxGroup:
 class Ruleset:
     """Compiled rules. ``signatures[i].rule`` is the rule of index ``i``.
 
-    ``needs`` names what files must be given for some rule: "md5", "sha1", "sha256", "magic".
+    ``needs`` names what must be computed for some rule: "md5", "sha1", "sha256", "magic" of files,
+    "body-md5" of mails.
     """
 
     def __init__(self, signatures: Sequence[Signature], world: World, cache: PatternCache | None) -> None:

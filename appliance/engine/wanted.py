@@ -12,9 +12,16 @@ _HASHES = frozenset(("md5", "sha1", "sha256"))
 
 
 def with_needs(settings: AppSettings, needs: frozenset[str]) -> AppSettings:
-    """Add the file hashes and types that rules compare to those that the settings ask for."""
+    """Add the hashes and file types that rules compare to those that the settings ask for."""
+    protocols = settings.protocols
+    if "body-md5" in needs:
+        smtp = settings.options("smtp")
+        mime = smtp.get("mime")
+        mime = {**(mime if isinstance(mime, dict) else {}), "body-md5": True}
+        protocols = {**protocols, "smtp": {**smtp, "mime": mime}}
     return replace(
         settings,
+        protocols=protocols,
         force_hashes=settings.force_hashes | (needs & _HASHES),
         force_magic=settings.force_magic or "magic" in needs,
     )

@@ -14,6 +14,7 @@ from appliance.protocols.lines import LineReader
 MAX_LINES = 256  # lines kept of one response
 MAX_BYTES = 64 << 10
 MAX_WAITING = 256  # commands without a response
+MAX_HELD = 4096  # exchanges that nobody has taken yet; the older half makes room
 MAX_ARGUMENTS = 64
 EVENTS = frozenset(("command_too_long", "response_too_long", "too_many_transactions", "unknown_status"))
 
@@ -133,6 +134,8 @@ class Pop3Parser(Parser):
     def _begin(self, tx: Pop3Transaction) -> Pop3Transaction:
         tx.created = self.now
         self.next_tx += 1
+        if len(self.transactions) >= MAX_HELD:
+            del self.transactions[: MAX_HELD // 2]
         self.transactions.append(tx)
         return tx
 

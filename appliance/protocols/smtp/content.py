@@ -39,10 +39,13 @@ class DotReader:
             for mark in (b".\r\n", b".\n"):
                 if buffer.startswith(mark):
                     return 0, len(mark)
-        crlf, lf = buffer.find(b"\n.\r\n"), buffer.find(b"\n.\n")
-        if crlf < 0 and lf < 0:
-            return -1, 0
-        return (crlf + 1, 3) if lf < 0 or 0 <= crlf < lf else (lf + 1, 2)
+        at = buffer.find(b"\n.")
+        while at >= 0:
+            for mark in (b".\r\n", b".\n"):
+                if buffer.startswith(mark, at + 1):
+                    return at + 1, len(mark)
+            at = buffer.find(b"\n.", at + 1)
+        return -1, 0
 
     def _pending(self, buffer: bytearray) -> int:
         """Count the bytes at the end that may be the beginning of a lone dot's line."""

@@ -27,6 +27,7 @@ from appliance.protocols.smtp.transaction import (
 )
 
 MAX_WAITING = 1024  # commands without a reply
+MAX_HELD = 4096  # mails that nobody has taken yet; the older half makes room
 _COMMAND, _DATA, _BDAT = range(3)
 _Waiting = tuple[int, SmtpTransaction | None]
 # Commands that belong to a mail that is over rather than begin another.
@@ -118,7 +119,7 @@ class SmtpParser(Parser):
             tx = self._tx = self._begin()
         tx.note(event)
         tx.updated = True
-        if not any(known is tx for known in self.transactions):
+        if tx.logged and not any(known is tx for known in self.transactions):
             self.transactions.append(tx)
 
     def _begin(self) -> SmtpTransaction:
@@ -126,6 +127,8 @@ class SmtpParser(Parser):
         tx = SmtpTransaction(self.next_tx, self._helo, self.options.inspect_min)
         tx.created = self.now
         self.next_tx += 1
+        if len(self.transactions) >= MAX_HELD:
+            del self.transactions[: MAX_HELD // 2]
         self.transactions.append(tx)
         return tx
 
