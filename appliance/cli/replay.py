@@ -22,6 +22,7 @@ from appliance.cli.status import ALERTED, BLOCKED, CLEAN, ERROR
 from appliance.daemon.assemble import make_engine, read_documents
 from appliance.daemon.memory import settle
 from appliance.daemon.outputs import eve_writers
+from appliance.daemon.state import save_datasets
 from appliance.engine.engine import Engine
 from appliance.model.event import Event
 from appliance.model.verdict import Decision, Verdict
@@ -82,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         for writer in writers:
             writer.close()
+        print_errors(save_datasets(documents.rules.ruleset, documents.settings.detect))
     _tell(args, engine, source, summary, documents.settings.unused)
     return _status(summary, asked=bool(args.policy) or args.exit_code)
 

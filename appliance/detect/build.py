@@ -279,6 +279,7 @@ class RuleBuilder:
 
     def _chain(self, segment: Segment) -> list[Any]:
         """Make the chain; what follows ``base64_data`` is inspected inside of the decoding step."""
+        self.chains.buffer = segment.name
         decode = next((n for n in segment.nodes if isinstance(n, tree.Base64Decode)), None)
         if decode is None:
             return self.chains.build(segment.nodes)

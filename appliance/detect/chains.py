@@ -61,6 +61,7 @@ class ChainBuilder:
         self.settings = settings
         self.datasets = datasets
         self.names: dict[str, int] = {}
+        self.buffer = ""  # whose chain is being built
 
     def declare(self, options: Sequence[Any]) -> None:
         """Give each variable of the rule its index."""
@@ -99,7 +100,7 @@ class ChainBuilder:
         if isinstance(node, tree.Datarep):
             return DatarepStep(node, self.datasets)
         if isinstance(node, tree.Entropy):
-            return EntropyStep(node)
+            return EntropyStep(node, self.buffer)
         return SizeStep(node)
 
     def base64(self, node: tree.Base64Decode, nodes: Sequence[Any]) -> Step:

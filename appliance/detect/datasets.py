@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 # Values of one set, and bytes of one value, that are kept.
 VALUE_LIMIT = 1_000_000
 LENGTH_LIMIT = 4096
+# Labels of a domain that are taken off in search of one above it.
+LABEL_LIMIT = 256
 _HASHES = {"md5": 16, "sha256": 32}
 
 
 class ValueSet:
     """One named set: values in the form in which the buffer has them, each with a number or context."""
 
-    __slots__ = ("kind", "name", "refused", "values")
+    __slots__ = ("changed", "kind", "name", "refused", "save", "values")
 
     def __init__(self, name: str, kind: str) -> None:
         """Make an empty set of ``kind``: string, md5, sha256, ip, ipv4 or ipv6."""
         self.name = name
         self.kind = kind
+        self.save = ""  # file that keeps it between runs
+        self.changed = False
         self.values: dict[bytes, Any] = {}
         self.refused = 0
 
@@ -53,17 +57,36 @@ class ValueSet:
             self.refused += 1
             return False
         self.values[key] = value
+        self.changed = True
         return True
 
     def remove(self, data: bytes) -> bool:
         """Remove a value; False when it was not there."""
         key = self.key(data)
-        return key is not None and self.values.pop(key, self) is not self
+        removed = key is not None and self.values.pop(key, self) is not self
+        self.changed = self.changed or removed
+        return removed
 
     def find(self, data: bytes) -> Any:
         """Give the number or context of a value, None when it is not in the set."""
         key = self.key(data)
         return self.values.get(key) if key is not None else None
+
+    def above(self, data: bytes) -> Any:
+        """Give the number or context of a domain, or of one above it; both with a dot before or without."""
+        rest = data
+        for _ in range(LABEL_LIMIT):
+            found = self.find(rest)
+            if found is not None:
+                return found
+            rest = rest[1:] if rest.startswith(b".") else rest[max(rest.find(b"."), 0) :]
+            if not rest.strip(b".") or (rest == data and b"." not in rest):
+                return None
+        return None
+
+    def written(self) -> str:
+        """Give the content of the file that keeps this set: one encoded value in each line."""
+        return "".join(f"{_WRITERS[self.kind](value)}\n" for value in self.values)
 
 
 class Datasets:
@@ -74,11 +97,12 @@ class Datasets:
         self._resources = resources
         self.sets: dict[str, ValueSet] = {}
 
-    def declare(self, name: str, kind: str, load: str) -> ValueSet:
+    def declare(self, name: str, kind: str, load: str, save: str = "") -> ValueSet:
         """Make a set from the settings and load it; an unreadable file leaves it empty."""
         made = self.sets[name] = ValueSet(name, kind)
         for line in (self._resources.text(load) or "").splitlines() if load else ():
             _add_line(made, line, False)
+        made.save, made.changed = save, False
         return made
 
     def of(self, node: Dataset | Datarep) -> ValueSet:
@@ -95,14 +119,25 @@ class Datasets:
         if not node.type:
             raise RefusedError("dataset", f"{node.name} is not declared and has no type", node.position)
         made = ValueSet(node.name, node.type)
+        made.save = getattr(node, "save", "")
         if node.load:
             self._load(made, node)
+        made.changed = False
         self.sets[node.name] = made
         return made
+
+    def to_save(self) -> list[tuple[str, str]]:
+        """Give (file, content) of the sets to be kept that changed; they then count as saved."""
+        found = [(one.save, one.written()) for one in self.sets.values() if one.changed and one.save]
+        for one in self.sets.values():
+            one.changed = False
+        return found
 
     def _load(self, made: ValueSet, node: Dataset | Datarep) -> None:
         """Fill a set from its file."""
         text = self._resources.text(node.load)
+        if text is None and made.save == node.load:
+            return  # the first run: there is no state yet
         if text is None:
             raise RefusedError("dataset", f"cannot read {node.load}", node.position)
         form = getattr(node, "format", "csv")
@@ -136,14 +171,31 @@ def _add_json(made: ValueSet, node: Any, text: str) -> None:
         entries = json.loads(text)
         for key in node.array_key.split(".") if node.array_key else ():
             entries = entries[key]
+    path = node.value_key.split(".")
     for entry in entries:
-        value = entry
-        for key in node.value_key.split("."):
-            value = value[key]
-        raw = value.encode() if made.kind == "string" else encode(made.kind, str(value))
+        value = _at(entry, path)
+        if not isinstance(value, str | int | float):
+            continue  # an object without the value is of no use, and does not spoil the others
+        text = str(value)
+        raw = text.encode() if made.kind == "string" else encode(made.kind, text)
         if raw is not None:
-            body = {k: v for k, v in entry.items() if not (node.remove_key and k == node.value_key)}
-            made.add(raw, body)
+            made.add(raw, _without(entry, path) if node.remove_key else entry)
+
+
+def _at(entry: Any, path: list[str]) -> Any:
+    """Give what stands at a path of keys, None when it leads nowhere."""
+    for key in path:
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    return entry
+
+
+def _without(entry: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """Copy an object but for what stands at a path of keys; keys that are missing change nothing."""
+    first, *rest = path
+    if not rest:
+        return {key: value for key, value in entry.items() if key != first}
+    below = entry.get(first)
+    return {**entry, first: _without(below, rest)} if isinstance(below, dict) else entry
 
 
 def encode(kind: str, text: str) -> bytes | None:
@@ -174,3 +226,18 @@ _CODERS: dict[str, Callable[[str], bytes]] = {
     "ipv6": _address,
 }
 KINDS = frozenset(_CODERS)
+
+
+def _plain_address(value: bytes) -> str:
+    mapped = len(value) == 16 and value.startswith(b"\0" * 10 + b"\xff\xff")
+    return str(ipaddress.ip_address(value[12:] if mapped else value))
+
+
+_WRITERS: dict[str, Callable[[bytes], str]] = {
+    "string": lambda value: base64.b64encode(value).decode("ascii"),
+    "md5": bytes.hex,
+    "sha256": bytes.hex,
+    "ip": _plain_address,
+    "ipv4": _plain_address,
+    "ipv6": _plain_address,
+}

@@ -26,12 +26,13 @@ def shannon(data: bytes) -> float:
 class EntropyStep(Check):
     """Compare the entropy of a piece of the buffer."""
 
-    __slots__ = ("node",)
+    __slots__ = ("buffer", "node")
 
-    def __init__(self, node: Entropy) -> None:
-        """Take over the node."""
+    def __init__(self, node: Entropy, buffer: str) -> None:
+        """Take over the node; the result is noted on the flow under the name of the ``buffer``."""
         super().__init__()
         self.node = node
+        self.buffer = buffer.replace(".", "_") or "payload"
 
     @override
     def test(self, ctx: Context) -> bool:
@@ -43,6 +44,10 @@ class EntropyStep(Check):
         if not piece:
             return False
         value = shannon(piece)
+        flow = ctx.flow
+        if flow is not None:
+            flow.vars = flow.vars or {}
+            flow.vars.setdefault("entropy", {})[self.buffer] = value
         answers = {
             "=": value == node.low,
             "!=": value != node.low,

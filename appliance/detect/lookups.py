@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class DatasetStep(Check):
     """``dataset``: is the buffer in the set; ``set`` and ``unset`` match when they change something."""
 
-    __slots__ = ("command", "context_key", "values")
+    __slots__ = ("command", "context_key", "subdomain", "values")
 
     def __init__(self, node: Dataset, datasets: Datasets) -> None:
         """Find the set.
@@ -29,6 +29,7 @@ class DatasetStep(Check):
         super().__init__()
         self.command = node.command
         self.context_key = node.context_key
+        self.subdomain = node.match == "subdomain"
         self.values = datasets.of(node)
 
     @override
@@ -40,9 +41,9 @@ class DatasetStep(Check):
             return self.values.add(ctx.data)
         if self.command == "unset":
             return self.values.remove(ctx.data)
-        found = self.values.find(ctx.data)
+        found = self.values.above(ctx.data) if self.subdomain else self.values.find(ctx.data)
         if found is not None and self.context_key:
-            ctx.captures.append((self.context_key, found))
+            ctx.captures.append((f"alert:{self.context_key}", found))
         return (found is not None) == (self.command == "isset")
 
 

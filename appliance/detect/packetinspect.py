@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance.detect.buffers import PACKET_BUFFERS
 from appliance.detect.result import Match
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from appliance.detect.state import FlowDetect, StreamTail
 
 
+# Captured values that one flow keeps.
+FLOW_VARIABLES = 256
 # Stream events of packets whose payload is taken into the stream all the same.
 _ACCEPTED = ("reassembly_", "pkt_retransmission", "pkt_spurious_retransmission", "suspected_rst")
 
@@ -214,8 +216,24 @@ def accept(signature: Signature, ctx: Context, source: str) -> Match:
         effect.apply(ctx)
     match = Match(signature.rule, signature.index, signature.action, ctx.direction, source, ctx.tx)
     for name, value in ctx.captures:
-        match.context[name] = value
+        _keep(name, value, match, ctx)
     return match
+
+
+def _keep(name: str, value: Any, match: Match, ctx: Context) -> None:
+    """Put a captured value where its name says: to the flow, to the packet or into the alert."""
+    scope, _, label = name.partition(":")
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    if scope == "pkt":
+        match.context.setdefault("pktvars", []).append({label: text})
+    elif scope == "alert":
+        match.context[label] = text
+    elif ctx.flow is not None:
+        flow = ctx.flow
+        flow.vars = flow.vars or {}
+        kept = flow.vars.setdefault("flowvars", [])
+        if {label: text} not in kept[:FLOW_VARIABLES] and len(kept) < FLOW_VARIABLES:
+            kept.append({label: text})
 
 
 def _rank(signature: Signature) -> int:

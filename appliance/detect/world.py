@@ -68,7 +68,8 @@ class World:
         for name, entry in declared.items():
             if not isinstance(entry, dict):
                 continue  # defaults and limits stand among the declarations
-            self.datasets.declare(name, str(entry.get("type", "string")), str(entry.get("load", "")))
+            files = [str(entry.get(key) or entry.get("state", "")) for key in ("load", "save")]
+            self.datasets.declare(name, str(entry.get("type", "string")), *files)
         self.reputation = self._reputation()
 
     def _reputation(self) -> ReputationTable | None:

@@ -7,6 +7,6 @@ cdef class Flow:
     cdef public tuple vlans
     cdef public int tenant, depth, state, flags, epoch, queue
     cdef public long long pkts_ts, pkts_tc, bytes_ts, bytes_tc, tx_id
-    cdef public object tcp, app, client_if, server_if, judged, bits, ints, detect
+    cdef public object tcp, app, client_if, server_if, judged, bits, ints, vars, detect
     cdef public str app_proto, reason, action_by, exception, end_reason
     cdef public Flow parent, newer, older

@@ -42,7 +42,7 @@ class Flow:
 
     ``client`` sent the first packet seen (unless it was recognised as the server's). Times are
     nanoseconds since the epoch, byte counters are of whole frames. Direction 0 is to-server.
-    ``bits`` and ``ints`` hold flowbits and flowints; ``detect`` belongs to the detection layer,
+    ``bits`` and ``ints`` hold flowbits and flowints, ``vars`` what expressions captured and rules computed; ``detect`` belongs to the detection layer,
     ``judged`` to the firewall; both are None until used, since most flows need neither.
     """
 
@@ -88,6 +88,7 @@ class Flow:
         "tenant",
         "timeout",
         "tx_id",
+        "vars",
         "vlans",
         "icmp_type",
         "icmp_code",
@@ -132,6 +133,7 @@ class Flow:
         self.judged: Any = None
         self.bits: set[str] | None = None
         self.ints: dict[str, int] | None = None
+        self.vars: dict[str, Any] | None = None
         self.detect: Any = None
         self.reason: str = ""
         self.action_by: str = ""

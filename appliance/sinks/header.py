@@ -226,7 +226,9 @@ def add_variables(record: dict[str, Any], flow: Flow | None, context: dict[str, 
             metadata.setdefault("flowbits", []).append(bit)
     if flow is not None and flow.ints:
         metadata["flowints"] = dict(flow.ints)
-    metadata.update((key, context[key]) for key in ("flowvars", "pktvars", "entropy") if context.get(key))
+    metadata.update((flow.vars if flow is not None else None) or {})
+    if context.get("pktvars"):
+        metadata["pktvars"] = context["pktvars"]
     if metadata:
         record["metadata"] = metadata
     if traffic:
