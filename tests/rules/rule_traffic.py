@@ -116,7 +116,8 @@ _KINDS: dict[str, tuple[Any, int, int]] = {
 class Wire:
     """Both sides of one conversation, as frames."""
 
-    def __init__(self, protocol: int, port: int) -> None:
+    def __init__(self, protocol: int, port: int, mss: int) -> None:
+        self.mss = mss
         self.there = Description(protocol, CLIENT, End(SERVER[0], port, SERVER[1]))
         self.seq = [1000, 900_000]
         self.frames: list[bytes] = []
@@ -130,16 +131,16 @@ class Wire:
 
     def say(self, side: int, data: bytes) -> None:
         """Send a message in segments, each acknowledged."""
-        for start in range(0, len(data), MSS):
-            self.send(side, data[start : start + MSS], PUSH_ACK)
+        for start in range(0, len(data), self.mss):
+            self.send(side, data[start : start + self.mss], PUSH_ACK)
             self.send(1 - side, flags=ACK)
 
 
-def frames_of(traffic: dict[str, Any]) -> list[bytes]:
+def frames_of(traffic: dict[str, Any], mss: int) -> list[bytes]:
     """Build the frames of described traffic."""
     kind = next(name for name in _KINDS if name in traffic)
     messages_of, protocol, port = _KINDS[kind]
-    wire = Wire(protocol, traffic.get("port", port))
+    wire = Wire(protocol, traffic.get("port", port), mss)
     if protocol == 6:
         for side, flags in ((0, SYN), (1, SYN_ACK), (0, ACK)):
             wire.send(side, flags=flags)
@@ -151,15 +152,15 @@ def frames_of(traffic: dict[str, Any]) -> list[bytes]:
     return wire.frames
 
 
-def load(*patterns: str, sets: tuple[str, ...] = (), checksums: str = "") -> Documents:
-    """Read our rule sets whose file names fit; ``sets`` and ``checksums`` change settings."""
+def load(*patterns: str, **options: Any) -> Documents:
+    """Read our rule sets whose file names fit; ``options`` are those of the command line."""
     files = tuple(sorted({path for pattern in patterns for path in RULES.glob(pattern)}))
-    return read_documents(Inputs(options=LoadOptions(sets=sets, checksums=checksums), rules=files))
+    return read_documents(Inputs(options=LoadOptions(**options), rules=files))
 
 
-def alerts(documents: Documents, traffic: dict[str, Any]) -> list[AlertEvent]:
-    """Run described traffic through the engine and give its alerts."""
-    frames = enumerate(frames_of(traffic), 1)
+def alerts(documents: Documents, traffic: dict[str, Any], mss: int = MSS) -> list[AlertEvent]:
+    """Run described traffic through the engine, in segments of ``mss`` bytes, and give its alerts."""
+    frames = enumerate(frames_of(traffic, mss), 1)
     return alerts_of(
         documents,
         (Frame(data, 1, NOW + number * MILLISECOND, len(data), number) for number, data in frames),

@@ -52,3 +52,18 @@ def test_harmless_relative_passes(patches, everything, pair):
     for traffic in _traffic(pair["benign"]):
         assert [event.rule.sid for event in alerts(patches, traffic)] == []
         assert pair["sid"] not in {event.rule.sid for event in alerts(everything, traffic)}
+
+
+@pytest.fixture(scope="module")
+def preventing():
+    return load("virtual-patch-*.rules", mode="prevent")
+
+
+PATCHES = [pair for pair in PAIRS if pair["sid"] < 9_010_000]
+
+
+@pytest.mark.parametrize("pair", PATCHES, ids=lambda pair: str(pair["sid"]))
+def test_attack_in_small_segments_is_blocked(preventing, pair):
+    for traffic in _traffic(pair["attack"]):
+        raised = {event.rule.sid: event.action for event in alerts(preventing, traffic, mss=7)}
+        assert raised.get(pair["sid"]) == "blocked"
