@@ -20,7 +20,10 @@ _UNINSPECTED = F_PASSED | F_DROPPED | F_BYPASS
 def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
     """Report what is new in the flow's application layer, then forget what is done with."""
     state = flow.app
-    if state is None or (state.parser is None and state.previous is None and not state.events):
+    if state is None:
+        return
+    pipe.app_counters.update(flow, state)
+    if state.parser is None and state.previous is None and not state.events:
         return
     while state.reported < len(state.events):
         name = state.events[state.reported]
@@ -56,12 +59,10 @@ def _log_tx(
     for file in tx.files:
         if file.state != "OPEN" and not file.logged:
             file.logged = True
-            pipe.counters.add(f"app_layer.files.{proto}")
             events.append(FileEvent(now, flow, tx, file, proto, packet))
     if tx.ready and not tx.logged:
         tx.logged = 1
         flow.tx_id += 1
-        pipe.counters.add(f"app_layer.tx.{proto}")
         kind = tx.record_kind or kind
         if kind:
             events.append(AppEvent(now, kind, flow, tx, packet, _direction(packet)))

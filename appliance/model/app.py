@@ -197,6 +197,9 @@ class Parser:
         self.next_tx = 0
         self.events: list[str] = []  # events that belong to the flow, not to a transaction
         self.failed = False
+        self.failure = ""  # what made it fail: "parser" for data, "gap" for a hole; set from outside
+        self.counted = False  # among the parsers that failed
+        self.counted_tx = 0  # transactions counted so far
         self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
         self.carry: Any = None  # state for the parser that follows
         self.known_as = ""  # name by which the flow goes from now on, with the same parser (DNS over HTTPS)
@@ -242,6 +245,7 @@ class AppState:
 
     __slots__ = (
         "changes",
+        "counted",
         "done",
         "events",
         "files",
@@ -263,6 +267,7 @@ class AppState:
     def __init__(self) -> None:
         """Start with an unknown application."""
         self.proto = ""
+        self.counted = ""  # the protocol that the flow was last counted as
         self.ts = ""
         self.tc = ""
         self.orig = ""
