@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.ordering import action_class
 from appliance.detect.result import Detection, Match
+from appliance.detect.tags import Tags
 from appliance.detect.threshold import ALERT, NOTHING
 from appliance.model.flow import F_ALERTED, F_DROPPED, F_PASSED, F_REJECTED
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
     from appliance.detect.threshold import Thresholds
+    from appliance.rulelang.tree import ConfigOption
 
 
 class Finisher:
@@ -25,6 +27,7 @@ class Finisher:
         """Take over limits and thresholds."""
         self._settings = settings
         self._thresholds = thresholds
+        self.tags = Tags()
 
     def finish(
         self, found: list[Match], ctx: Context, inline: bool, allowed: Filter | None, ruleset: Ruleset
@@ -40,8 +43,12 @@ class Finisher:
                 continue
             match.action = (allowed.action(match.index) if allowed is not None else "") or action
             match.alert = answer == ALERT and _reported(signature, match.action)
+            if signature.tags and answer == ALERT:
+                self.tags.start(signature.tags, ctx)
+            for setting in signature.settings:
+                _configure(setting, match)
             self._act(signature, match, detection, ctx, inline)
-            self._report(signature, match, detection)
+            self._report(match, detection)
             if match.action == "pass" and not detection.discarded:
                 break
         detection.replaces = ctx.replaces
@@ -49,12 +56,8 @@ class Finisher:
             ctx.flow.flags |= F_ALERTED
         return detection
 
-    def _report(self, signature: Signature, match: Match, detection: Detection) -> None:
+    def _report(self, match: Match, detection: Detection) -> None:
         """Add a match to the report while there is room."""
-        if signature.tags:
-            match.context["tag"] = signature.tags
-        if signature.settings:
-            match.context["config"] = signature.settings
         reported = sum(1 for other in detection.matches if other.alert)
         if match.alert and reported >= self._settings.packet_alert_max:
             detection.discarded += 1
@@ -86,6 +89,12 @@ class Finisher:
             flow.flags |= F_DROPPED | (F_REJECTED if action == "reject" else 0)
         if flow.detect is not None:
             flow.detect.ended = True
+
+
+def _configure(setting: ConfigOption, match: Match) -> None:
+    """Carry out ``config``: a transaction is not to be logged."""
+    if setting.setting == "logging" and setting.value == "disable" and match.tx is not None:
+        match.tx.logged = 1
 
 
 def _reported(signature: Signature, action: str) -> bool:

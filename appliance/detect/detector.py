@@ -122,8 +122,13 @@ class Detector:
         packet = pseudo_packet(flow, direction, now)
         return packet, self.inspect(packet, flow, now, False, None, allowed)
 
+    def tagged(self, packet: Packet, flow: Flow | None, now: int) -> bool:
+        """Tell whether an alert before this packet wants it recorded; to be asked once, before inspection."""
+        return self._finisher.tags.follow(packet, flow, now)
+
     def flow_ended(self, flow: Flow) -> None:
         """Forget the flow."""
+        self._finisher.tags.forget(flow)
         flow.detect = None
         app = flow.app
         if app is not None and app.parser is not None:

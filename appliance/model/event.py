@@ -87,6 +87,15 @@ class FlowEvent:
 
 
 @dataclass(slots=True)
+class PacketEvent:
+    """A packet that an earlier alert with ``tag`` wants recorded."""
+
+    now: int
+    packet: Packet
+    flow: Flow | None
+
+
+@dataclass(slots=True)
 class StatsEvent:
     """Counters by dotted name: ``decoder.pkts``, ``flow.tcp``."""
 
@@ -104,4 +113,4 @@ class NoticeEvent:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-Event = AlertEvent | DropEvent | AnomalyEvent | AppEvent | FileEvent | FlowEvent | StatsEvent | NoticeEvent
+Event = AlertEvent | DropEvent | AnomalyEvent | AppEvent | FileEvent | FlowEvent | StatsEvent | NoticeEvent | PacketEvent

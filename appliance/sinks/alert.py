@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from appliance.model.event import AlertEvent, DropEvent
+from appliance.model.event import AlertEvent, DropEvent, PacketEvent
 from appliance.model.packet import PROTO_TCP, PROTO_UDP, TOSERVER, Packet
 from appliance.model.verdict import Verdict, reason_words
 from appliance.sinks.application import add_body, file_fields, forwarded_for, record_kind
@@ -63,6 +63,13 @@ def alert_record(context: Context, event: AlertEvent, references: Mapping[str, s
     if on(options, "verdict"):
         record["verdict"] = _alert_verdict(event)
     _add_forwarded(context, options, record, event)
+    return record
+
+
+def packet_record(context: Context, event: PacketEvent) -> dict[str, Any]:
+    """Make the record of a packet that follows an alert with ``tag``."""
+    record = header(context, "packet", event.now, event.packet, event.flow, PACKET_ENDS)
+    _add_packet(record, event.packet)
     return record
 
 

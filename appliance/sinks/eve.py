@@ -16,10 +16,11 @@ from appliance.model.event import (
     FileEvent,
     FlowEvent,
     NoticeEvent,
+    PacketEvent,
     StatsEvent,
 )
 from appliance.model.identity import VmInterface
-from appliance.sinks.alert import REFERENCES, DropLog, alert_record
+from appliance.sinks.alert import REFERENCES, DropLog, alert_record, on, packet_record
 from appliance.sinks.application import anomaly_record, app_records, file_record
 from appliance.sinks.flowlog import StatsLog, flow_record, netflow_records, notice_record
 from appliance.sinks.header import Context
@@ -61,6 +62,7 @@ class EveWriter:
             FlowEvent: self._flow,
             StatsEvent: self._stat,
             NoticeEvent: self._notice,
+            PacketEvent: self._packet,
         }
 
     def write(self, event: Event) -> None:
@@ -115,6 +117,10 @@ class EveWriter:
 
     def _stat(self, event: StatsEvent) -> Records:
         return [self._stats.record(self.context, event)] if "stats" in self._types else []
+
+    def _packet(self, event: PacketEvent) -> Records:
+        wanted = self._types and on(self.context.output.options.get("alert", {}), "tagged-packets")
+        return [packet_record(self.context, event)] if wanted and "alert" in self._types else []
 
     def _notice(self, event: NoticeEvent) -> Records:
         return [notice_record(self.context, event)]

@@ -144,11 +144,11 @@ def test_alert_options():
 
 def test_alert_context_and_guessed_transaction():
     event = AlertEvent(NOW, make_packet(), None, make_rule(), "allowed", Tx({}))
-    event.context = {"bad_host": {"year": 2005}, "guessed": True, "payload": b"x", "flowvars": [{"k": "v"}]}
+    event.context = {"bad_host": {"year": 2005}, "guessed": True, "payload": b"x", "pktvars": [{"k": "v"}]}
     (got,) = lines(event)
     assert got["alert"]["context"] == {"bad_host": {"year": 2005}}
     assert got["tx_guessed"] is True
-    assert got["metadata"] == {"flowvars": [{"k": "v"}]}
+    assert got["metadata"] == {"pktvars": [{"k": "v"}]}
 
 
 @pytest.mark.parametrize(
