@@ -38,7 +38,7 @@ def test_every_virtual_patch_and_web_rule_has_a_pair(patches):
     rules = [
         one.rule for one in (*patches.rules.ruleset.signatures, *load("web.rules").rules.ruleset.signatures)
     ]
-    assert {rule.sid for rule in rules if not rule.noalert} == {pair["sid"] for pair in PAIRS}
+    assert {rule.sid for rule in rules if not rule.noalert} <= {pair["sid"] for pair in PAIRS}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair["sid"]))
