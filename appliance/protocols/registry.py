@@ -25,12 +25,14 @@ from appliance.protocols import (
     ldap,
     modbus,
     mqtt,
+    mysql,
     nfs,
     ntp,
     pgsql,
     pop3,
     quic,
     rdp,
+    redis,
     rfb,
     sip,
     smb,
@@ -78,6 +80,8 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     *rdp.SPECS,
     dnp3.SPEC,
     nfs.SPEC,
+    redis.SPEC,
+    mysql.SPEC,
 )
 
 ALL: dict[str, ProtocolSpec] = {spec.name: spec for spec in (*SPECS, *_PARSED)}
@@ -121,10 +125,16 @@ def state(protocol: str, name: str) -> tuple[int, int] | None:
 def enabled(settings: AppSettings) -> dict[str, ProtocolSpec]:
     """Give the protocols that the settings leave switched on, probed on the ports that they name."""
     return {
-        name: _on_ports(spec, settings.options(name))
+        name: _on_ports(_over_transports(spec, settings), settings.options(name))
         for name, spec in ALL.items()
         if name not in settings.disabled and (spec.default_enabled or name in settings.enabled)
     }
+
+
+def _over_transports(spec: ProtocolSpec, settings: AppSettings) -> ProtocolSpec:
+    """Leave out the transports that are switched off by themselves (``dns/udp``)."""
+    left = tuple(one for one in spec.transports if f"{spec.name}/{one}" not in settings.disabled)
+    return spec if len(left) == len(spec.transports) else replace(spec, transports=left)
 
 
 def _on_ports(spec: ProtocolSpec, options: dict[str, Any]) -> ProtocolSpec:

@@ -158,6 +158,8 @@ ldap|ldap.responses.dn
 ldap|ldap.responses.message
 ldap|ldap.responses.attribute_type
 pgsql|pgsql.query
+mysql|mysql.query
+redis|redis.command
 websocket|websocket.payload
 ntp|ntp.reference_id
 template|template.buffer

@@ -1,4 +1,4 @@
-"""DNS and multicast DNS."""
+"""DNS, multicast DNS and LLMNR."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ class MdnsParser(DnsParser):
         """Find nothing wrong with flags and directions, which multicast uses otherwise."""
 
 
+class LlmnrParser(MdnsParser):
+    """Link-local multicast name resolution (RFC 4795): again the same messages, with flags of their own."""
+
+    name = "llmnr"
+    log_type = "llmnr"
+
+
 def _buffers(proto: str) -> tuple[BufferSpec, ...]:
     rows = (
         ("query", (TOSERVER,)),
@@ -59,6 +66,7 @@ _VALUES = (
 
 _PORT = ((53, 53),)
 _MULTICAST_PORT = ((5353, 5353),)
+_LINK_LOCAL_PORT = ((5355, 5355),)
 
 SPECS = (
     ProtocolSpec(
@@ -82,6 +90,18 @@ SPECS = (
         probings=tuple(Probing(probe, direction, _MULTICAST_PORT) for direction in DIRECTIONS),
         buffers=_buffers("mdns"),
         log="mdns",
+        events=EVENTS,
+    ),
+    ProtocolSpec(
+        "llmnr",
+        transports=("udp", "tcp"),
+        parser=LlmnrParser,
+        probings=tuple(
+            Probing(function, direction, _LINK_LOCAL_PORT, transport)
+            for function, transport in ((probe, "udp"), (probe_stream, "tcp"))
+            for direction in DIRECTIONS
+        ),
+        log="llmnr",
         events=EVENTS,
     ),
 )
