@@ -37,7 +37,6 @@ _CHOICES: dict[tuple[type, str], Any] = {
     (StreamSettings, "midstream_policy"): Literal["ignore", "drop-flow", "pass-flow", "bypass", "reject"],
     (StreamSettings, "reassembly_policy"): _FLOW_POLICY,
     (StreamSettings, "memcap_policy"): _FLOW_POLICY,
-    (DetectSettings, "exception_policy"): _FLOW_POLICY,
     (AppSettings, "error_policy"): _FLOW_POLICY,
     (AppSettings, "force_hashes"): frozenset[Literal["md5", "sha1", "sha256"]],
 }

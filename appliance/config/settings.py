@@ -109,15 +109,13 @@ class DetectSettings:
     classification_file: str = ""
     reference_file: str = ""
     rule_dir: str = ""  # where files named by rules are looked up
-    rule_files: tuple[str, ...] = ()  # rule files that the configuration names
+    rule_files: tuple[str, ...] = ()  # rule files to load when the command line names none
     reputation_files: tuple[str, ...] = ()
     reputation_categories: str = ""
     reputation_dir: str = ""
     geoip_database: str = ""
     data_dir: str = ""
     datasets: Any = None  # mapping of dataset name to its declaration
-    exception_policy: str = "ignore"
-    strict_rules: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +125,13 @@ class AppSettings:
     enabled: frozenset[str] = frozenset()  # switched on though off by default
     disabled: frozenset[str] = frozenset()
     protocols: dict[str, dict[str, Any]] = field(default_factory=dict)
-    error_policy: str = "ignore"
+    error_policy: str = "ignore"  # exception policy for flows whose parser gave up
     probe_limit: int = 4096  # bytes looked at before detection gives up
     max_transactions: int = 1024  # live in one flow
     file_limit: int = 100 << 10  # bytes of a file that rules see
     force_hashes: frozenset[str] = frozenset()  # "md5", "sha1", "sha256"
     force_magic: bool = False
     detection_only: frozenset[str] = frozenset()  # recognised, not parsed
-    file_store: dict[str, Any] = field(default_factory=dict)  # options of file extraction; empty: off
 
     def options(self, protocol: str) -> dict[str, Any]:
         """Give the options of one protocol; an empty mapping when nothing is set."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from appliance.config.lookup import Lookup, fields_of
 from appliance.config.node import Node
-from appliance.config.policies import master, midstream_policy, policy
+from appliance.config.policies import midstream_policy, policy
 from appliance.config.settings import (
     DecodeSettings,
     DefragSettings,
@@ -183,7 +183,6 @@ def detect_settings(found: Lookup) -> DetectSettings:
         rule_files=_files(found, "rule-files", "default-rule-path"),
         reputation_files=_files(found, "reputation-files", "default-reputation-path"),
         datasets=datasets.plain() if datasets is not None and datasets.items else None,
-        exception_policy=master(found),
     )
 
 

@@ -14,6 +14,7 @@ _PROTOCOL_NAMES = {"ikev2": "ike", "dcerpc-udp": "dcerpc"}
 _OPTION_NAMES = {"encrypt-handling": "encryption-handling"}
 _TRANSPORTS = ("tcp", "udp")
 _HASHES = frozenset(("md5", "sha1", "sha256"))
+_FORCED = ("force-hash", "force-md5", "force-magic")
 _PORT_KEYS = frozenset(("dp", "sp"))
 _EVE_FIELDS = (
     ("community_id", "community-id", bool),
@@ -36,8 +37,7 @@ def app_settings(found: Lookup) -> AppSettings:
         values = _overlay(_options(builtin), _options(mine))
         _states(known, values, states)
         options[known] = values
-    store = _file_store(found)
-    hashes, magic = _forced(found, store)
+    hashes, magic = _forced(found)
     return AppSettings(
         enabled=_in_state(states, "yes"),
         disabled=_in_state(states, "no"),
@@ -46,7 +46,6 @@ def app_settings(found: Lookup) -> AppSettings:
         error_policy=policy(found, "app-layer.error-policy"),
         force_hashes=hashes,
         force_magic=magic,
-        file_store=store,
     )
 
 
@@ -112,26 +111,27 @@ def _outputs(found: Lookup, name: str) -> list[tuple[str, Node]]:
     return out
 
 
-def _file_store(found: Lookup) -> dict[str, Any]:
-    """Give the options of file extraction as plain values; nothing when it is off."""
-    for path, node in _outputs(found, "file-store"):
-        found.tree.take_all(path)
-        plain = node.plain()
-        return plain if isinstance(plain, dict) else {"enabled": True}
-    return {}
+def _file_stores(found: Lookup) -> list[dict[str, Any]]:
+    """Give what file stores want to know of every file. Files are not kept: the rest stays unread."""
+    wishes = []
+    for path, _ in _outputs(found, "file-store"):
+        nodes = {key: found.tree.take_all(f"{path}.{key}") for key in _FORCED}
+        wishes.append({key: node.plain() for key, node in nodes.items() if node is not None})
+    return wishes
 
 
-def _forced(found: Lookup, store: dict[str, Any]) -> tuple[frozenset[str], bool]:
+def _forced(found: Lookup) -> tuple[frozenset[str], bool]:
     """Tell which hashes outputs want of every file, and whether they want its type."""
-    wishes = [store]
+    stores = _file_stores(found)
+    wishes = list(stores)
     for path, _ in _outputs(found, "eve-log"):
         types = found.tree.find(f"{path}.types")
         wishes += [
             _plain_options(item) for item in (types.items.values() if types else ()) if item.name == "files"
         ]
     hashes = frozenset(name for wish in wishes for name in _wished_hashes(wish))
-    if store:
-        hashes |= {"sha256"}  # files are stored under this name
+    if stores:
+        hashes |= {"sha256"}  # what a store names its files by is in their records
     return hashes & _HASHES, any(wish.get("force-magic") is True for wish in wishes)
 
 

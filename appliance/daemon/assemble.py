@@ -21,7 +21,10 @@ from appliance.policy.load import load_files, policy_files
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What the user names. Missing policies or inventory mean that everything is allowed and inspected."""
+    """What the user names. Missing policies or inventory mean that everything is allowed and inspected.
+
+    Without ``rules`` those that the settings name are loaded.
+    """
 
     options: LoadOptions = field(default_factory=LoadOptions)
     policies: tuple[Path, ...] = ()
@@ -52,7 +55,8 @@ def read_documents(inputs: Inputs) -> Documents:
     if inputs.policies:
         _read_policies(inputs, found)
     settings = found.settings or Settings()
-    found.rules = load_rules(inputs.rules, settings, inputs.cache)
+    named = inputs.rules or tuple(Path(name) for name in settings.detect.rule_files)
+    found.rules = load_rules(named, settings, inputs.cache)
     found.errors += found.rules.unreadable
     return found
 

@@ -115,6 +115,8 @@ def _files(paths: Iterable[Path], found: LoadedRules) -> list[Path]:
             if not inside:
                 found.unreadable.append(ConfigError(str(path), 0, 0, "", f"no {SUFFIX} files in this folder"))
             files += inside
+        elif "*" in path.name and not path.exists():
+            files += sorted(path.parent.glob(path.name)) or [path]
         else:
             files.append(path)
     return files

@@ -214,7 +214,7 @@ def test_eve_outputs(tmp_path):
     assert (two.filename, two.types) == ("two.json", {"dns"})
     assert got.app.force_hashes == {"sha256", "md5"}
     assert got.app.force_magic
-    assert got.app.file_store["stream-depth"] == 1 << 20
+    assert "outputs.5.file-store.stream-depth" in got.unused
     assert "outputs.4.eve-log.filetype" in got.unused
     assert "outputs.0.fast.enabled" in got.unused
 
