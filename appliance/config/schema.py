@@ -15,7 +15,6 @@ from appliance.config.settings import (
     AppSettings,
     DecodeSettings,
     DefragSettings,
-    DetectSettings,
     EveOutput,
     FlowSettings,
     Settings,
