@@ -37,12 +37,11 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
             continue
         for tx in parser.transactions:
             if tx.updated or tx.files:
-                _log_tx(pipe, flow, tx, parser.log_type, parser.name, now, packet, events)
+                _log_tx(flow, tx, parser.log_type, parser.name, now, packet, events)
         parser.drop_done(inspected=inspected)
 
 
 def _log_tx(
-    pipe: Pipeline,
     flow: Flow,
     tx: Transaction,
     kind: str,

@@ -7,6 +7,8 @@ cdef class Counters:
     cpdef add(self, str name, long long amount=*)
     cpdef frame(self, Packet packet)
     cpdef layers(self, Packet packet)
+    cpdef _tunnel(self, Packet packet)
     cpdef _transport(self, Packet packet)
+    cpdef _tcp_sign(self, int flags)
     cpdef new_flow(self, Flow flow)
     cpdef verdict(self, object decision)

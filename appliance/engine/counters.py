@@ -9,13 +9,17 @@ from appliance.model.packet import (
     PROTO_SCTP,
     PROTO_TCP,
     PROTO_UDP,
+    TH_ACK,
+    TH_RST,
+    TH_SYN,
     Packet,
 )
-from appliance.model.tcp import TcpState
+from appliance.model.tcp import S_MIDSTREAM, TcpState
 from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict, reason_words
 
 _DECODER = {PROTO_ICMP: "decoder.icmpv4", PROTO_ICMPV6: "decoder.icmpv6", PROTO_SCTP: "decoder.sctp"}
 _FLOW = {PROTO_ICMP: "flow.icmpv4", PROTO_ICMPV6: "flow.icmpv6"}
+_VLANS = ("decoder.vlan", "decoder.vlan_qinq", "decoder.vlan_qinqinq")
 _ETHERTYPE_ARP, _ETHERTYPE_NSH = 0x0806, 0x894F
 _LINKS = {
     0: "decoder.null",
@@ -35,6 +39,62 @@ _VERDICT = {
 _REASON = {reason: "ips.drop_reason." + reason_words(reason).replace(" ", "_") for reason in Reason}
 
 
+_STRAIGHT = ("ipv4", "ipv6")  # carried straight in IP of that version
+_TCP_SIGNS = TH_SYN | TH_RST
+# Names of tunnels whose counters are called otherwise, or are several.
+_TUNNELS = {"erspan": ("decoder.gre", "decoder.erspan")}
+# Counters that records show even when they are 0.
+_SHOWN = (
+    "decoder.invalid",
+    "decoder.arp",
+    "decoder.chdlc",
+    "decoder.erspan",
+    "decoder.geneve",
+    "decoder.gre",
+    "decoder.icmpv4",
+    "decoder.icmpv6",
+    "decoder.nsh",
+    "decoder.null",
+    "decoder.ppp",
+    "decoder.raw",
+    "decoder.sctp",
+    "decoder.sll",
+    "decoder.sll2",
+    "decoder.teredo",
+    "decoder.vlan",
+    "decoder.vlan_qinq",
+    "decoder.vlan_qinqinq",
+    "decoder.vxlan",
+    "decoder.ipv4_in_ipv4",
+    "decoder.ipv6_in_ipv4",
+    "decoder.ipv4_in_ipv6",
+    "decoder.ipv6_in_ipv6",
+    "tcp.sessions",
+    "tcp.syn",
+    "tcp.synack",
+    "tcp.rst",
+    "tcp.invalid_checksum",
+    "tcp.midstream_pickups",
+    "tcp.reassembly_gap",
+    "flow.memcap",
+    "flow.icmpv4",
+    "flow.icmpv6",
+    "flow.tcp_reuse",
+    "defrag.ipv4.fragments",
+    "defrag.ipv4.reassembled",
+    "defrag.ipv6.fragments",
+    "defrag.ipv6.reassembled",
+    "detect.alert",
+    "detect.alert_queue_overflow",
+    "detect.alerts_suppressed",
+    "ips.accepted",
+    "ips.blocked",
+    "ips.rejected",
+    *(name for reason, name in _REASON.items() if reason is not Reason.NONE),
+    *(f"flow.end.state.{state.name.lower()}" for state in FlowState),
+    *(f"flow.end.tcp_state.{state.name.lower()}" for state in TcpState),
+)
+
 # Counted with every packet or flow, so kept as numbers of their own: (attribute, name).
 _PLAIN = (
     ("ethernet", "decoder.ethernet"),
@@ -50,7 +110,7 @@ _PLAIN = (
 
 
 class Counters:
-    """Totals by name; a name that was never counted is not in :attr:`values`."""
+    """Totals by name; the usual names are there from the beginning, the others once they are counted."""
 
     __slots__ = (
         "accepted",
@@ -68,7 +128,7 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.named: dict[str, int] = {}
+        self.named: dict[str, int] = dict.fromkeys(_SHOWN, 0)
         self.pkts: int = 0
         self.octets: int = 0
         self.ethernet: int = 0
@@ -84,12 +144,11 @@ class Counters:
     @property
     def values(self) -> dict[str, int]:
         """All totals by dotted name."""
-        found = {"decoder.pkts": self.pkts, "decoder.bytes": self.octets, "decoder.invalid": 0}
-        found["tcp.reassembly_gap"] = 0
+        found = {"decoder.pkts": self.pkts, "decoder.bytes": self.octets}
         for attribute, name in _PLAIN:
-            count = getattr(self, attribute)
-            if count:
-                found[name] = count
+            found[name] = getattr(self, attribute)
+        if self.pkts:
+            found["decoder.avg_pkt_size"] = self.octets // self.pkts
         for name, count in self.named.items():
             found[name] = found.get(name, 0) + count
         return found
@@ -109,7 +168,7 @@ class Counters:
             if packet.eth_dst:
                 self.ethernet += 1
             if packet.vlans:
-                self.add("decoder.vlan" if len(packet.vlans) == 1 else "decoder.vlan_qinq")
+                self.add(_VLANS[min(len(packet.vlans), len(_VLANS)) - 1])
         if packet.ip_version == 4:
             self.ipv4 += 1
         elif packet.ip_version != 0:
@@ -121,15 +180,31 @@ class Counters:
         if packet.frag_off == 0:
             self._transport(packet)
         if packet.tunnel:
-            self.add("decoder." + packet.tunnel)
+            self._tunnel(packet)
+
+    def _tunnel(self, packet: Packet) -> None:
+        outer = packet.outer
+        if outer is not None and packet.tunnel in _STRAIGHT:
+            self.add(f"decoder.ipv{packet.ip_version}_in_{packet.tunnel}")
+            return
+        for name in _TUNNELS.get(packet.tunnel, ("decoder." + packet.tunnel,)):
+            self.add(name)
 
     def _transport(self, packet: Packet) -> None:
         if packet.proto == PROTO_TCP:
             self.tcp += 1
+            if packet.tcp_flags & _TCP_SIGNS:
+                self._tcp_sign(packet.tcp_flags)
         elif packet.proto == PROTO_UDP:
             self.udp += 1
         elif packet.proto in _DECODER:
             self.add(_DECODER[packet.proto])
+
+    def _tcp_sign(self, flags: int) -> None:
+        if flags & TH_RST:
+            self.add("tcp.rst")
+        elif flags & TH_SYN:
+            self.add("tcp.synack" if flags & TH_ACK else "tcp.syn")
 
     def new_flow(self, flow: Flow) -> None:
         """Count the start of a flow."""
@@ -165,3 +240,10 @@ def count_link(counters: Counters, packet: Packet) -> None:
         counters.add(name)
     if packet.ethertype == _ETHERTYPE_NSH:
         counters.add("decoder.nsh")
+
+
+def count_session(counters: Counters, flow: Flow) -> None:
+    """Count a TCP connection that is followed from now on."""
+    counters.add("tcp.sessions")
+    if flow.tcp is not None and flow.tcp.flags & S_MIDSTREAM:
+        counters.add("tcp.midstream_pickups")

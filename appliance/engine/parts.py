@@ -9,6 +9,7 @@ from appliance.config.settings import Settings
 from appliance.decode.checksum import Checksums
 from appliance.decode.decoder import Decoder
 from appliance.detect.detector import Detector
+from appliance.engine.appcount import AppCounters
 from appliance.engine.counters import Counters
 from appliance.engine.rulechoice import RuleChoice
 from appliance.firewall.bound import BoundPolicies
@@ -43,6 +44,7 @@ class Parts:
         self.app: AppLayer = app
         self.expectations: Expectations = Expectations(settings.flow)
         self.counters: Counters = Counters()
+        self.app_counters: AppCounters = AppCounters(self.counters, app.specs.values())
         self.registry: Registry | None = None
         self.bound: BoundPolicies | None = None
         self.firewall: Firewall | None = None

@@ -72,6 +72,7 @@ class Pipeline(Parts):
         self.end_flows(self.table.drain(), work)
         if flow is not None:
             self.counters.new_flow(flow)
+            self.counters.add("flow.tcp_reuse")
             self.table.touch(flow, packet, work.now)
         work.flow = flow
         return flow

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from appliance.decode import anomalies
 from appliance.decode.quoted import embedded
 from appliance.engine import applications, exceptions, inspection
+from appliance.engine.counters import count_session
 from appliance.engine.work import Work
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 _CONTINUE = False
 _STOP = True
+_REFUSED_FRAGMENTS = {
+    "frag_ignored": Reason.FRAGMENT_LIMIT,
+    "frag_pkt_too_large": Reason.FRAGMENT_INVALID,
+}
 
 
 def checksum(pipe: Pipeline, work: Work) -> bool:
@@ -35,6 +40,8 @@ def checksum(pipe: Pipeline, work: Work) -> bool:
         # itself: inspecting one that the receiver throws away does no harm.
         work.usable = work.packet.proto != PROTO_TCP
         pipe.counters.add("decoder.bad_checksum")
+        if not work.usable:
+            pipe.counters.add("tcp.invalid_checksum")
         work.note("checksum", "bad", "kept out of streams and parsers")
     return _CONTINUE
 
@@ -95,6 +102,7 @@ def defragment(pipe: Pipeline, work: Work) -> bool:
     whole = pipe.defrag.add(packet, work.now)
     for name in (packet.anomalies or [])[known:]:
         work.events.append(AnomalyEvent(work.now, "decode", name, packet, None))
+        _refuse_fragment(pipe, work, name)
     pipe.detect_only(work)
     if whole is None:
         work.note("defrag", "held", "the datagram is not complete yet")
@@ -102,6 +110,20 @@ def defragment(pipe: Pipeline, work: Work) -> bool:
     pipe.counters.add(f"defrag.{version}.reassembled")
     pipe.run_rebuilt(work, pipe.decoder.redecode(packet, whole.data))
     return _STOP
+
+
+def _refuse_fragment(pipe: Pipeline, work: Work, anomaly: str) -> None:
+    """Stop a fragment that takes no part in its datagram, since its receiver may put it together all the same.
+
+    Where there are policies it is always dropped, or else a datagram that nobody judged would get through.
+    """
+    name = anomaly.partition(".")[2]
+    if name == "frag_ignored":
+        exceptions.apply(pipe, work, pipe.settings.defrag.memcap_policy, "defrag")
+    reason = _REFUSED_FRAGMENTS.get(name)
+    if reason is not None and pipe.firewall is not None:
+        work.decide(Decision(Verdict.DROP, reason, anomaly))
+        work.note("defrag", "drop", anomaly)
 
 
 def _readable(packet: Packet) -> bool:
@@ -138,16 +160,23 @@ def find_flow(pipe: Pipeline, work: Work) -> bool:
     if flow is None and work.related is None and trackable(packet):
         flow = pipe.open_flow(work)
         if flow is None:
-            pipe.counters.add("flow.memcap")
-            work.decide(Decision(Verdict.DROP, Reason.FLOW_TABLE_FULL, "flow.max_flows"))
-            work.note("flow", "drop", "the table is full of flows in use")
-            return _STOP
+            return _table_full(pipe, work)
     work.flow = flow
     if flow is not None:
         table.touch(flow, packet, work.now)
         if work.trace is not None:
             work.note("flow", "new" if work.new_flow else "known", f"flow {flow.id}")
     return _CONTINUE
+
+
+def _table_full(pipe: Pipeline, work: Work) -> bool:
+    """A connection that cannot be followed cannot be held to a policy; without policies, the setting says."""
+    pipe.counters.add("flow.memcap")
+    work.note("flow", "full", "the table is full of flows in use")
+    exceptions.apply(pipe, work, pipe.settings.flow.memcap_policy, "flow")
+    if pipe.firewall is not None:
+        work.decide(Decision(Verdict.DROP, Reason.FLOW_TABLE_FULL, "flow.max-flows"))
+    return work.decision.verdict > Verdict.ACCEPT
 
 
 def filter_packet(pipe: Pipeline, work: Work) -> bool:
@@ -204,12 +233,16 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
         return _CONTINUE
     if flow.flags & F_BYPASS:
         return _CONTINUE
+    known = flow.tcp is not None
     result = pipe.tracker.handle(packet, flow, work.now)
     if result.reused:
+        known = False
         flow = pipe.reopen(work, flow)
         if flow is None:
             return _CONTINUE
         result = pipe.tracker.handle(packet, flow, work.now)
+    if not known and flow.tcp is not None:
+        count_session(pipe.counters, flow)
     if result.swap:
         pipe.table.swap(flow)
         packet.direction = 1 - packet.direction
@@ -244,7 +277,7 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     flow, packet = work.flow, work.packet
     if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
         return _CONTINUE
-    known = flow.app_proto
+    known, failing = flow.app_proto, _failed(flow)
     if work.chunks:
         for chunk in work.chunks:
             pipe.feed(flow, chunk, work.now)
@@ -254,7 +287,15 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     if flow.app_proto != known:
         work.note("application", flow.app_proto)
         applications.judge(pipe, work, flow)
+    if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
+        exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
     return work.decision.reason is Reason.APPLICATION
+
+
+def _failed(flow: Flow) -> bool:
+    """Tell whether the flow's parser has given up."""
+    state = flow.app
+    return state is not None and state.parser is not None and state.parser.failed
 
 
 def detect(pipe: Pipeline, work: Work) -> bool:

@@ -37,6 +37,7 @@ class AppLayer:
         if state.proto == FAILED:
             return
         direction = chunk.direction
+        state.position[direction] = chunk.offset + chunk.gap + len(chunk.data)
         if state.parser is not None:
             state.parser.now = now
         if chunk.data:
@@ -57,6 +58,7 @@ class AppLayer:
         payload = packet.payload()
         direction = packet.direction
         state.fed[direction] += len(payload)
+        state.position[direction] += len(payload)
         if state.first < 0:
             state.first = direction
         if not state.done[direction]:
@@ -193,6 +195,7 @@ class AppLayer:
         parser = state.parser
         if parser is not None and not parser.failed:
             parser.gap(direction, length)
+            _blame(parser, "gap")
             self._after(flow, state, parser, now)
 
     def _recognise_datagram(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
@@ -217,7 +220,10 @@ class AppLayer:
             return
         state.parser = spec.parser(self.settings.options(name))
         state.parser.now = now
+        state.parser.wanted_frames = self.settings.frames
         state.parser.open(flow, self.settings, carried)
+        if self.settings.frames:
+            _stream_frames(state, state.parser)
 
     def _feed(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
         """Give bytes to the parser."""
@@ -225,6 +231,7 @@ class AppLayer:
         if parser is None or parser.failed or parser.bypass:
             return
         parser.now = now
+        parser.received[direction] = state.position[direction]
         parser.data(direction, data)
         self._after(flow, state, parser, now)
 
@@ -257,12 +264,29 @@ class AppLayer:
             self._open(flow, state, name, parser.carry, now)
         for direction in (0, 1):
             if rest[direction]:
-                self.data(flow, Chunk(direction, 0, rest[direction]), now)
+                offset = state.position[direction] - len(rest[direction])
+                self.data(flow, Chunk(direction, offset, rest[direction]), now)
+
+
+def _stream_frames(state: AppState, parser: Parser) -> None:
+    """Note what the flow carries from here on as a frame of each direction."""
+    for direction in (0, 1):
+        held = len(state.probe[direction]) if state.probe is not None else 0
+        parser.received[direction] = state.position[direction]
+        found = parser.frame("stream", direction, held)
+        if found is not None:
+            found.number = 1
 
 
 def _carried(state: AppState) -> object:
     """Give what the parser before a change of protocol hands over."""
     return state.previous.carry if state.previous is not None else None
+
+
+def _blame(parser: Parser, cause: str) -> None:
+    """Say what made a parser give up, if it has."""
+    if parser.failed and not parser.failure:
+        parser.failure = cause
 
 
 def _note(state: AppState, event: str) -> None:

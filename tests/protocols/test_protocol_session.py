@@ -86,7 +86,7 @@ def test_unknown_request_is_kept_for_the_parser_that_the_response_names():
 
 def test_neither_direction_known():
     layer, where = AppLayer(AppSettings()), flow()
-    feed(layer, where, (0, b"\x99\x98\x97"), (1, b"\x99\x98\x97"))
+    feed(layer, where, (0, b"\x99" * 64), (1, b"\x99" * 64))
     assert where.app_proto == FAILED
     feed(layer, where, (0, REQUEST))
     assert where.app_proto == FAILED
