@@ -33,11 +33,11 @@ SECOND = 1_000_000_000
 
 
 def _getter(name: str, protocols: tuple[int, ...] = (), missing: int = MISSING) -> Getter:
-    """Make a getter of a packet attribute that only packets of ``protocols`` have."""
+    """Make a getter of a packet attribute that only whole packets of ``protocols`` have."""
 
     def getter(ctx: Context) -> int:
         packet = ctx.packet
-        if protocols and packet.proto not in protocols:
+        if protocols and (packet.proto not in protocols or packet.is_fragment()):
             return MISSING
         value = getattr(packet, name)
         return MISSING if value == missing else int(value)
