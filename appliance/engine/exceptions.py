@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from appliance.engine import inspection
 from appliance.engine.work import Work
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_EXCEPTION, F_PASSED, FlowState
 from appliance.model.verdict import Decision, Reason, Verdict
@@ -90,11 +91,11 @@ _COUNTED = {
 def apply(pipe: Pipeline, work: Work, policy: str, target: str) -> None:
     """Carry out an exception policy on behalf of ``target`` ("stream.midstream"); "" is none.
 
-    Policies that block count for nothing unless the engine prevents.
+    Policies that block count for nothing unless engine and interface policy prevent.
     """
     if not policy:
         return
-    if policy in _BLOCKING and not pipe.settings.prevent:
+    if policy in _BLOCKING and not inspection.prevents(pipe, work.packet):
         policy = "ignore"
     flow = work.flow
     if flow is not None and not flow.exception:

@@ -103,7 +103,8 @@ def defragment(pipe: Pipeline, work: Work) -> bool:
     for name in (packet.anomalies or [])[known:]:
         work.events.append(AnomalyEvent(work.now, "decode", name, packet, None))
         _refuse_fragment(pipe, work, name)
-    pipe.detect_only(work)
+    if work.inspect:
+        pipe.detect_only(work)
     if whole is None:
         work.note("defrag", "held", "the datagram is not complete yet")
         return _STOP
@@ -113,7 +114,7 @@ def defragment(pipe: Pipeline, work: Work) -> bool:
 
 
 def _refuse_fragment(pipe: Pipeline, work: Work, anomaly: str) -> None:
-    """Stop a fragment that takes no part in its datagram, since its receiver may put it together all the same.
+    """Stop a fragment that was left out of its datagram, since the receiver may take it all the same.
 
     Where there are policies it is always dropped, or else a datagram that nobody judged would get through.
     """
@@ -256,7 +257,7 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
         _report_stream(pipe, work, flow, result.events)
     if result.exception:
         exceptions.apply(pipe, work, result.exception, result.exception_target)
-    if result.reason is not Reason.NONE and pipe.settings.prevent:
+    if result.reason is not Reason.NONE and inspection.prevents(pipe, packet):
         work.decide(Decision(Verdict.DROP, result.reason, "stream"))
     if result.bypass:
         pipe.bypass(flow)

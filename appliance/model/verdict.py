@@ -20,7 +20,6 @@ class Reason(StrEnum):
 
     NONE = "none"
     MALFORMED = "malformed"
-    CHECKSUM = "checksum"
     UNKNOWN_INTERFACE = "unknown_interface"
     SPOOFED_MAC = "spoofed_mac"
     SPOOFED_IP = "spoofed_ip"
@@ -44,7 +43,6 @@ class Reason(StrEnum):
     RULE = "rule"
     RATE_FILTER = "rate_filter"
     EXCEPTION_POLICY = "exception_policy"
-    INTERNAL_ERROR = "internal_error"
 
 
 # Drop reasons by the words that EVE's `drop.reason` uses, where Suricata has the same reason; the
