@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,6 +132,7 @@ class AppSettings:
     file_limit: int = 100 << 10  # bytes of a file that rules see
     force_hashes: frozenset[str] = frozenset()  # "md5", "sha1", "sha256"
     force_magic: bool = False
+    frames: frozenset[str] = frozenset()  # names of frames that rules inspect
     detection_only: frozenset[str] = frozenset()  # recognised, not parsed
 
     def options(self, protocol: str) -> dict[str, Any]:

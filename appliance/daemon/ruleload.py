@@ -80,6 +80,7 @@ def _load(paths: Iterable[Path], settings: Settings, cache: FileCache | None) ->
         files_and_tables=open_resources(settings.detect),
         resolve=registry.resolve,
         states=registry.state,
+        frames=registry.frames,
     )
     found.refused += parsed.errors + errors
     _count(found)

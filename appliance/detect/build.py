@@ -10,6 +10,7 @@ from appliance.detect.chains import NODES, ChainBuilder
 from appliance.detect.compare import comparison_of
 from appliance.detect.errors import RefusedError
 from appliance.detect.fastpattern import choose
+from appliance.detect.frames import FrameTest
 from appliance.detect.headers import TRANSPORTS, Header
 from appliance.detect.packettests import AppEventMatcher, AppProtocolMatcher, HookMatcher, PacketBufferTest
 from appliance.detect.reputation import CountryMatcher, ReputationMatcher
@@ -32,6 +33,10 @@ ACTIONS = frozenset(("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejec
 DESCRIPTIVE = frozenset(
     ("rawbytes", "noalert", "alert", "target", "bypass", "prefilter", "nocase", "fast_pattern", "requires")
 )
+
+
+# Name of the segments that are about a frame.
+FRAME = "frame"
 
 
 class Segment:
@@ -77,6 +82,8 @@ class RuleBuilder:
             current = self._option(node, current)
         self._finish_segments()
         self._finish_files()
+        if self.signature.frame is not None and self.signature.tx_tests:
+            raise RefusedError("frame", "a rule looks at frames or at transactions, not at both")
         self.signature.variables = len(self.chains.names)
         self._directions()
         classify(self.signature, self.flow_option)
@@ -102,6 +109,8 @@ class RuleBuilder:
         """Sort one option; gives the buffer that is selected after it."""
         if isinstance(node, tree.Buffer):
             return self._select(node)
+        if isinstance(node, tree.Frame):
+            return self._frame(node)
         if isinstance(node, tree.Transform | tree.Absent):
             return self._on_buffer(node, current)
         if isinstance(node, NODES) or (isinstance(node, tree.IntMatch) and node.keyword == "bsize"):
@@ -134,6 +143,23 @@ class RuleBuilder:
             self.segments.append(segment)
         segment.direction = node.direction
         return segment
+
+    def _frame(self, node: tree.Frame) -> Segment:
+        """Turn to a frame; several pieces of a rule on frames have to be about the same."""
+        name = node.protocol or self.rule.protocol
+        known = {p for p in self.world.resolve(name) if node.name in self.world.frames(p)}
+        if self.signature.protocols is not None:
+            known &= self.signature.protocols
+        if not known:
+            raise RefusedError("frame", f"there are no frames {node.name} of {name}", node.position)
+        test = self.signature.frame or FrameTest(frozenset(known), node.name)
+        if test.name != node.name:
+            raise RefusedError("frame", "a rule looks at frames of one kind", node.position)
+        self.signature.frame = test
+        self.signature.needs.add(f"frame:{node.name}")
+        made = Segment(FRAME, node.position)
+        self.segments.append(made)
+        return made
 
     def _on_buffer(self, node: Any, current: Segment | None) -> Segment:
         """Add a transform or ``absent`` to the selected buffer; gives what is selected then."""
@@ -268,7 +294,9 @@ class RuleBuilder:
         for segment in self.segments:
             if segment.nodes or segment.absent is not None:
                 chain = self._chain(segment)
-                if segment.name:
+                if segment.name == FRAME:
+                    self._place_frame(segment, chain)
+                elif segment.name:
                     self._place(segment, chain)
                 else:
                     payload = chain
@@ -293,6 +321,13 @@ class RuleBuilder:
         if place and step.relative:
             before[place - 1].retry = True
         return before
+
+    def _place_frame(self, segment: Segment, chain: list[Any]) -> None:
+        """Make the test of a frame."""
+        if segment.absent is not None or self.signature.frame is None:
+            raise RefusedError("absent", "frames take no absent", segment.position)
+        changes = tuple(self.world.change(n, a) for n, a in segment.transforms)
+        self.signature.frame.chains.append((changes, chain))
 
     def _place(self, segment: Segment, chain: list[Any]) -> None:
         """Make the test of a named buffer."""

@@ -11,7 +11,7 @@ from appliance.detect.build import ACTIONS, DESCRIPTIVE, RuleBuilder
 from appliance.detect.errors import RefusedError
 from appliance.detect.ordering import rank
 from appliance.detect.ruleset import Ruleset
-from appliance.detect.world import World, no_state, resolve_name
+from appliance.detect.world import World, no_frames, no_state, resolve_name
 from appliance.rulelang.tree import RuleError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OWN = frozenset(
     ("content", "pcre", "byte_test", "byte_jump", "byte_extract", "byte_math", "isdataat", "bsize", "urilen",
      "absent", "app-layer-state", "base64_decode", "base64_data", "dataset", "datarep", "entropy", "flow",
-     "flowbits", "flowint",
+     "frame", "flowbits", "flowint",
      "xbits", "hostbits", "threshold", "detection_filter", "tag", "filestore", "filemd5", "filesha1",
      "filesha256", "app-layer-protocol", "app-layer-event", "iprep", "geoip", "pkt_data", "depth", "offset",
      "distance", "within", "startswith", "endswith", "replace")
@@ -53,6 +53,7 @@ def compile_rules(
     files_and_tables: resources.Resources = resources.NONE,
     resolve: Callable[[str], tuple[str, ...]] = resolve_name,
     states: Callable[[str, str], tuple[int, int] | None] = no_state,
+    frames: Callable[[str], frozenset[str]] = no_frames,
 ) -> tuple[Ruleset, list[RuleError]]:
     """Make a ruleset of parsed rules.
 
@@ -65,11 +66,12 @@ def compile_rules(
         files_and_tables: how files that rules name are read, and countries looked up.
         resolve: the protocols that a rule's protocol name stands for.
         states: direction and progress of a protocol's step by its name.
+        frames: names of the frames that a protocol's parser finds.
 
     Returns:
         The ruleset, and an error for each rule that was refused.
     """
-    world = World(settings, buffers, values, files_and_tables, resolve, states)
+    world = World(settings, buffers, values, files_and_tables, resolve, states, frames)
     # Nothing made here is garbage: collecting meanwhile takes two thirds of the time.
     collecting = gc.isenabled()
     gc.disable()

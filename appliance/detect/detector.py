@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.alerts import Finisher
 from appliance.detect.context import Context
+from appliance.detect.frames import FrameInspector
 from appliance.detect.headers import established
 from appliance.detect.packetinspect import PacketInspector
 from appliance.detect.profile import Profile
@@ -55,6 +56,7 @@ class Detector:
         self.profile = Profile(clock) if clock is not None else None
         self._packets = PacketInspector(ruleset, settings, self.ctx, self.profile)
         self._transactions = TxInspector(ruleset, settings, self.ctx, self._packets, self.profile)
+        self._frames = FrameInspector(ruleset, self.ctx, self._packets)
         self._finisher = Finisher(settings, self.thresholds)
 
     @property
@@ -103,11 +105,14 @@ class Detector:
         ctx.events = events
         ctx.replaces = []
         found: list[Match] = []
+        keep = 0
         self._packets.inspect(state, allowed, found)
         if flow is not None and state is not None and flow.app is not None and flow.app.parser is not None:
             self._transactions.inspect(allowed, found)
+            if self.ruleset.frame_rules:
+                keep = self._frames.inspect(state, allowed, found)
         if state is not None:
-            state.tails[packet.direction].settle(self.settings.window)
+            state.tails[packet.direction].settle(max(self.settings.window, keep))
         if not found:
             return None
         return self._finisher.finish(found, ctx, inline, allowed, self.ruleset)

@@ -26,6 +26,8 @@ _COMMON = frozenset(
 
 def choose(signature: Signature, segments: Sequence[Segment]) -> None:
     """Set the fast pattern: the one the rule asks for, else the longest and most varied."""
+    if signature.kind is Kind.FRAME:
+        return  # found by the name of the frame
     best: FastPattern | None = None
     best_score = -1
     for segment in segments:

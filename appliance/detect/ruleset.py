@@ -60,6 +60,7 @@ class Ruleset:
         self._tables = self._tx_tables()
         self._tx_groups: dict[tuple[str, int], TxGroup] = {}
         self.event_rules = self._event_rules()
+        self.frame_rules = self._frame_rules()
 
     def __len__(self) -> int:
         """Number of rules."""
@@ -131,6 +132,15 @@ class Ruleset:
             if fits and direction in signature.directions:
                 group.always.append(signature.index)
         return group
+
+    def _frame_rules(self) -> dict[tuple[str, str], list[int]]:
+        """Rules by the protocol and name of the frame they look at, in their order."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for signature in sorted(self.signatures, key=lambda one: one.rank):
+            if signature.frame is not None:
+                for protocol in signature.frame.protocols:
+                    found.setdefault((protocol, signature.frame.name), []).append(signature.index)
+        return found
 
     def _packet_events(self) -> dict[str, list[int]]:
         """Rules by the event of decoder or stream that they wait for."""

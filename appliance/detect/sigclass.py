@@ -24,7 +24,9 @@ def classify(signature: Signature, option: FlowOption | None) -> None:
     """Set the kind of a signature, and whether its payload is the packet's, the stream's or both."""
     protocol = signature.rule.protocol
     signature.scope = _scope(signature, option)
-    if signature.tx_tests:
+    if signature.frame is not None:
+        signature.kind, signature.scope = Kind.FRAME, "flow"
+    elif signature.tx_tests:
         signature.kind = Kind.APP
     elif signature.chain is not None:
         _payload(signature, option, protocol)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from appliance.detect.bits import Effect
+    from appliance.detect.frames import FrameTest
     from appliance.detect.headers import Header
     from appliance.detect.matchers import Matcher
     from appliance.detect.packettests import PacketBufferTest
@@ -23,6 +24,7 @@ class Kind(IntEnum):
     PACKET = 2  # on every packet
     STREAM = 3  # on new stream data (and packets that are in no stream)
     APP = 4  # on transactions
+    FRAME = 5  # on frames
 
 
 class FastPattern:
@@ -56,6 +58,7 @@ class Signature:
         "effects",
         "events",
         "fast",
+        "frame",
         "header",
         "index",
         "kind",
@@ -100,5 +103,6 @@ class Signature:
         self.directions: tuple[int, ...] = (0, 1)
         self.spans: bool = False
         self.fast: FastPattern | None = None
+        self.frame: FrameTest | None = None
         self.needs: set[str] = set()
         self.scope: str = "packet"

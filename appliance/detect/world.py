@@ -39,6 +39,11 @@ def no_state(protocol: str, name: str) -> tuple[int, int] | None:  # noqa: ARG00
     return None
 
 
+def no_frames(protocol: str) -> frozenset[str]:  # noqa: ARG001 - for those who declare none
+    """Know no frames."""
+    return frozenset()
+
+
 class World:
     """Everything the builder of one rule takes from, and adds to, for all rules."""
 
@@ -50,6 +55,7 @@ class World:
         resources: Resources,
         resolve: Callable[[str], tuple[str, ...]],
         states: Callable[[str, str], tuple[int, int] | None] = no_state,
+        frames: Callable[[str], frozenset[str]] = no_frames,
     ) -> None:
         """Load the tables that the settings name."""
         self.settings = settings
@@ -58,6 +64,7 @@ class World:
         self.resources = resources
         self.resolve = resolve
         self.states = states
+        self.frames = frames
         self.interner = Interner()
         self.keys: list[BufferKey] = []
         self._by_label: dict[str, BufferKey] = {}

@@ -24,6 +24,7 @@ def with_needs(settings: AppSettings, needs: frozenset[str]) -> AppSettings:
         protocols=protocols,
         force_hashes=settings.force_hashes | (needs & _HASHES),
         force_magic=settings.force_magic or "magic" in needs,
+        frames=frozenset(need.partition(":")[2] for need in needs if need.startswith("frame:")),
     )
 
 

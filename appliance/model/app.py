@@ -70,9 +70,11 @@ class FileObject:
         "sha1",
         "sha256",
         "size",
+        "spool",
         "start",
         "state",
         "store",
+        "store_id",
         "stored",
         "tx_id",
         "inspected",
@@ -95,7 +97,9 @@ class FileObject:
         self.sha256 = ""
         self.hashes: Any = None
         self.store = False
+        self.store_id = 0  # number in the file store, counted from 1
         self.stored = False
+        self.spool: Any = None  # bytes that wait to be stored, a ``protocols.spool.SpoolBuffer``
         self.logged = False
         self.inspected = 0
         self.range: tuple[int, int, int] | None = None  # (start, end, size) of a partial transfer
@@ -179,6 +183,32 @@ class Transaction:
         return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE
 
 
+# Frames of one parser that wait for detection; the oldest go first.
+FRAMES_LIMIT = 512
+
+
+class Frame:
+    """A piece of one direction of a flow whose place a parser has found: a record, a request, a header.
+
+    ``offset`` is where it begins among the bytes of its direction and ``length`` its size, -1 while that is
+    not known. ``number`` counts from 2 in each direction (1 is the stream). ``rules`` are those of
+    detection that have matched it, ``seen`` what detection has looked at.
+    """
+
+    __slots__ = ("direction", "length", "name", "number", "offset", "rules", "seen", "tx_id")
+
+    def __init__(self, name: str, direction: int, offset: int, length: int, number: int, tx_id: int) -> None:
+        """Note where a frame is; ``tx_id`` is -1 when it belongs to no transaction."""
+        self.name = name
+        self.direction = direction
+        self.offset = offset
+        self.length = length
+        self.number = number
+        self.tx_id = tx_id
+        self.seen = -1
+        self.rules: set[int] = set()
+
+
 class Parser:
     """Base of all application parsers: bytes in, transactions out; opens nothing, never raises.
 
@@ -205,6 +235,10 @@ class Parser:
         self.known_as = ""  # name by which the flow goes from now on, with the same parser (DNS over HTTPS)
         self.upgrade_data: tuple[bytes, bytes] = (b"", b"")
         self.expect: list[tuple[bytes, int, str, Any]] = []  # (server address, port, protocol, state)
+        self.frames: list[Frame] = []
+        self.wanted_frames: frozenset[str] = frozenset()  # names that some rule asks for
+        self.received = [0, 0]  # offset behind the last byte handed to ``data`` in each direction
+        self._frame_count = [1, 1]
         self.bypass = False  # nothing more can be learnt (encrypted from here)
         self.now = 0
 
@@ -218,6 +252,30 @@ class Parser:
     def data(self, direction: int, chunk: bytes) -> None:
         """Take the next bytes of one direction."""
         raise NotImplementedError
+
+    def frame(
+        self, name: str, direction: int, behind: int, length: int = -1, tx_id: int = -1
+    ) -> Frame | None:
+        """Note a frame that begins ``behind`` bytes before the end of what was received.
+
+        Gives None when no rule asks for frames of this name.
+        """
+        if not self.wanted_frames:
+            return None
+        self._frame_count[direction] += name != "stream"
+        if name not in self.wanted_frames:
+            return None
+        if len(self.frames) >= FRAMES_LIMIT:
+            del self.frames[0]
+        offset = self.received[direction] - behind
+        made = Frame(name, direction, offset, length, self._frame_count[direction], tx_id)
+        self.frames.append(made)
+        return made
+
+    def end_frame(self, frame: Frame | None, behind: int) -> None:
+        """Note that a frame has ended ``behind`` bytes before the end of what was received."""
+        if frame is not None and frame.length < 0:
+            frame.length = max(self.received[frame.direction] - behind - frame.offset, 0)
 
     def gap(self, direction: int, length: int) -> None:  # noqa: ARG002 - a subclass that copes says how
         """Take note that ``length`` bytes of one direction are missing."""
@@ -261,6 +319,7 @@ class AppState:
         "ts",
         "expected",
         "fed",
+        "position",
         "tries",
     )
 
@@ -283,5 +342,6 @@ class AppState:
         self.done = [False, False]
         self.ends = [False, False]
         self.fed = [0, 0]
+        self.position = [0, 0]  # offset behind the last byte seen in each direction, holes included
         self.files = 0
         self.tries = 0

@@ -122,6 +122,12 @@ def state(protocol: str, name: str) -> tuple[int, int] | None:
     return None if spec is None else spec.states.get(name) or STATES.get(name)
 
 
+def frames(protocol: str) -> frozenset[str]:
+    """Give the names of the frames that a protocol's parser finds."""
+    spec = ALL.get(protocol)
+    return frozenset() if spec is None or spec.parser is None else spec.frames | {"stream"}
+
+
 def enabled(settings: AppSettings) -> dict[str, ProtocolSpec]:
     """Give the protocols that the settings leave switched on, probed on the ports that they name."""
     return {

@@ -273,9 +273,7 @@ def _stream_frames(state: AppState, parser: Parser) -> None:
     for direction in (0, 1):
         held = len(state.probe[direction]) if state.probe is not None else 0
         parser.received[direction] = state.position[direction]
-        found = parser.frame("stream", direction, held)
-        if found is not None:
-            found.number = 1
+        parser.note_frame("stream", direction, held)
 
 
 def _carried(state: AppState) -> object:

@@ -75,6 +75,7 @@ class ProtocolSpec:
     speak first. ``aliases`` are other names that rules use for it ("http1"). ``follows`` tells that it
     is never recognised by content, only announced by another protocol. ``log`` is the kind of its
     records, as in :attr:`Parser.log_type`. ``states`` are its steps by name, besides those all have.
+    ``frames`` are the names of the frames that its parser finds, besides ``stream``.
     """
 
     name: str
@@ -91,3 +92,4 @@ class ProtocolSpec:
     follows: bool = False
     events: frozenset[str] = field(default_factory=frozenset)
     states: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    frames: frozenset[str] = field(default_factory=frozenset)

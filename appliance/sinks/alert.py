@@ -33,7 +33,7 @@ REFERENCES = {
 _TARGETS = {"reject": "to_client", "rejectsrc": "to_client", "rejectdst": "to_server", "rejectboth": "both"}
 _PAYLOAD_LIMIT = 4096
 # What a rule's context carries for the record as a whole rather than for the ``alert`` object.
-_NOT_CONTEXT = frozenset(("flowvars", "pktvars", "entropy", "payload", "verdict", "guessed"))
+_NOT_CONTEXT = frozenset(("flowvars", "pktvars", "entropy", "payload", "verdict", "guessed", "frame"))
 _FLAG_NAMES = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
 
 
@@ -58,6 +58,7 @@ def alert_record(context: Context, event: AlertEvent, references: Mapping[str, s
     _add_metadata(options, record, event)
     _add_flow(record, event)
     _add_payload(options, record, event)
+    _add_frame(record, event)
     if on(options, "packet"):
         _add_packet(record, packet)
     if on(options, "verdict"):
@@ -176,8 +177,17 @@ def _add_payload(options: Mapping[str, Any], record: dict[str, Any], event: Aler
     record["stream"] = int(event.source == "stream")
 
 
+def _add_frame(record: dict[str, Any], event: AlertEvent) -> None:
+    """Add the frame that a rule has matched on."""
+    frame = event.context.get("frame")
+    if frame is not None:
+        data = frame["payload"]
+        texts = {"payload": base64.b64encode(data).decode("ascii"), "payload_printable": printable(data)}
+        record["frame"] = {**frame, **texts}
+
+
 def _add_packet(record: dict[str, Any], packet: Packet) -> None:
-    record["packet"] = base64.b64encode(packet.frame[packet.start :]).decode("ascii")
+    record["packet"] = base64.b64encode(packet.link + packet.frame[packet.start :]).decode("ascii")
     record["packet_info"] = {
         "linktype": packet.linktype,
         "linktype_name": LINKTYPES.get(packet.linktype, str(packet.linktype)),

@@ -82,6 +82,7 @@ SPECS = (
         values=_VALUES,
         log="dns",
         events=EVENTS,
+        frames=frozenset(("pdu",)),
     ),
     ProtocolSpec(
         "mdns",
@@ -91,6 +92,7 @@ SPECS = (
         buffers=_buffers("mdns"),
         log="mdns",
         events=EVENTS,
+        frames=frozenset(("pdu",)),
     ),
     ProtocolSpec(
         "llmnr",

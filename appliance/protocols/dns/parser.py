@@ -110,6 +110,7 @@ class DnsParser(Parser):
     def data(self, direction: int, chunk: bytes) -> None:
         """Take a datagram, or the next bytes of a stream."""
         if not self.stream:
+            self.note_frame("pdu", direction, len(chunk), len(chunk), self.next_tx)
             self._message(direction, chunk)
             return
         held = self._held[direction]
@@ -122,6 +123,7 @@ class DnsParser(Parser):
             if at + 2 + length > len(held):
                 break
             if length:
+                self.note_frame("pdu", direction, len(held) - at - 2, length, self.next_tx)
                 self._message(direction, bytes(held[at + 2 : at + 2 + length]))
             at += 2 + length
         del held[:at]

@@ -34,6 +34,7 @@ SPEC = ProtocolSpec(
     aliases=("http1",),
     events=EVENTS,
     states=STATES,
+    frames=frozenset(("request", "response")),
 )
 
 __all__ = ["SPEC", "HttpParser"]

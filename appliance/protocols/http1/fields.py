@@ -8,6 +8,7 @@ from appliance.protocols.http1.headers import split_field
 from appliance.protocols.http1.transaction import HEADERS, HttpTransaction
 
 if TYPE_CHECKING:
+    from appliance.model.app import Frame
     from appliance.protocols.http1.parser import HttpParser
 
 _FOLD = b" \t\0"
@@ -36,12 +37,25 @@ class FieldReader:
         self.pending = b""  # a field line that may be continued
         self.finishing = False  # last is complete but for what may follow at once
         self.in_trailer = False
+        self.frame: Frame | None = None
         self.state = self.on_start
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         self.buffer += data
         self.run()
+
+    def begin_frame(self, line: int, tx_id: int) -> None:
+        """Note the message that began with the ``line`` bytes just taken."""
+        self.end_frame()
+        behind = len(self.buffer) + line
+        self.frame = self.parser.note_frame(self.word, self.direction, behind, -1, tx_id)
+
+    def end_frame(self) -> None:
+        """Note that the message has ended with what was taken."""
+        if self.frame is not None:
+            self.parser.end_frame(self.frame, len(self.buffer))
+            self.frame = None
 
     def run(self) -> None:
         """Go on as far as the bytes allow."""

@@ -43,7 +43,7 @@ class RequestSide(Side):
             self.last.note("request_body_unexpected")
             self.stray(line)
             return True
-        self._begin(text, line.endswith(b"\n"))
+        self._begin(text, line.endswith(b"\n"), len(line))
         return True
 
     def _overlong(self) -> bool:
@@ -56,13 +56,14 @@ class RequestSide(Side):
         self.give_up()
         return True
 
-    def _begin(self, text: bytes, whole: bool) -> None:
+    def _begin(self, text: bytes, whole: bool, size: int) -> None:
         """Open a transaction for a request line."""
         self.settle()
         self.conclude()
         tx = self.tx = self.parser.new_request()
         tx.request_line = text
         tx.request = parse_request(text)
+        self.begin_frame(size, tx.id)
         for event in tx.request.events:
             tx.note(event)
         if not whole:
@@ -180,6 +181,7 @@ class RequestSide(Side):
             return
         self.last, self.tx = self.tx, None
         self.finishing = True
+        self.end_frame()
         if self.state != self.on_lost:
             self.state = self.on_start
 

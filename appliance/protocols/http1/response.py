@@ -105,6 +105,8 @@ class ResponseSide(Side):
         if looks_like_status(line):
             self.take(len(line))
             self._begin(parse_status(line.rstrip(b"\r\n")), line.rstrip(b"\r\n"))
+            if self.tx is not None:
+                self.begin_frame(len(line), self.tx.id)
             self.state = self.on_headers
             return True
         return self._no_status(size)
@@ -121,6 +123,7 @@ class ResponseSide(Side):
         self._begin(StatusLine(), b"")
         if self.tx is not None:
             self.tx.advance(1, HEADERS)
+            self.begin_frame(0, self.tx.id)
         self.state = self.on_stream
         return True
 
@@ -246,6 +249,7 @@ class ResponseSide(Side):
             return
         self.last, self.tx = self.tx, None
         self.finishing = True
+        self.end_frame()
         if self.state != self.on_lost:
             self.state = self.on_start
 

@@ -15,6 +15,7 @@ SPECS = (
         "ssh",
         parser=SshParser,
         patterns=(_BANNER, _BANNER),
+        frames=frozenset(("record.pdu", "record.hdr", "record.data")),
         states={
             "request_in_progress": (TOSERVER, START),
             "request_banner_wait_eol": (TOSERVER, START),

@@ -80,12 +80,13 @@ class SshTransaction(Transaction):
 class _Reader:
     """Reading state of one direction."""
 
-    __slots__ = ("banner", "held", "lines", "skip", "stopped")
+    __slots__ = ("banner", "held", "lines", "marked", "skip", "stopped")
 
     def __init__(self) -> None:
         self.held = bytearray()
         self.banner = False
         self.lines = 0
+        self.marked = False
         self.skip = 0
         self.stopped = False
 
@@ -181,6 +182,9 @@ class SshParser(Parser):
             self._note("invalid_record" if length < 2 else "long_kex_record")
             self._stop(direction, reader)
             return False
+        if not reader.marked:
+            self._note_frames(direction, len(held), length)
+        reader.marked = held[5] == _KEXINIT and len(held) < 4 + length
         if held[5] == _NEWKEYS:
             self._stop(direction, reader)
             return False
@@ -193,6 +197,12 @@ class SshParser(Parser):
         del held[: 4 + length]
         self._offer(direction, body)
         return True
+
+    def _note_frames(self, direction: int, behind: int, length: int) -> None:
+        """Note a binary packet: as a whole, its header (lengths and type), what is in it."""
+        self.note_frame("record.hdr", direction, behind, 6, 0)
+        self.note_frame("record.data", direction, behind - 6, length - 2, 0)
+        self.note_frame("record.pdu", direction, behind, length + 4, 0)
 
     def _offer(self, direction: int, body: bytes) -> None:
         """Read the name lists of KEXINIT and keep those that HASSH is made of."""

@@ -125,6 +125,7 @@ SPECS = (
         patterns=(_RECORD, _RECORD),
         probings=tuple(Probing(_probe, direction, _PORTS) for direction in _BOTH),
         states=_STATES,
+        frames=frozenset(("pdu", "hdr", "data", "alert", "heartbeat")),
         buffers=(
             *(BufferSpec(name, ("tls",), sides, HELLO, multi=multi) for name, sides, multi in _HELLO_BUFFERS),
             *(BufferSpec(name, ("tls",), _BOTH, CERT, multi=multi) for name, multi in _CERT_BUFFERS),

@@ -18,6 +18,10 @@ from appliance.protocols.tls.records import HandshakeReader, RecordReader
 IN_PROGRESS, HELLO, CERT, HELLO_DONE, DONE = 1, 20, 40, 50, 60
 
 
+# Frames of the content of some records.
+_FRAMES = {records.ALERT: "alert", records.HEARTBEAT: "heartbeat"}
+
+
 class TlsTransaction(Transaction):
     """One handshake: both hellos, the server's certificates, the events."""
 
@@ -188,9 +192,12 @@ class TlsParser(Parser):
             if not chunk:
                 return
         tx.advance(direction, IN_PROGRESS)
+        if self.wanted_frames:
+            side.reader.marks = []
         for kind, body in side.reader.feed(chunk, encrypted=side.encrypted):
             self._record(direction, side, kind, body)
         self._collect(side.reader.events, side.handshakes.events)
+        self._note_frames(direction, side.reader)
         self._finish()
 
     @override
@@ -199,6 +206,18 @@ class TlsParser(Parser):
         side.reader.lose(length)
         if side.reader.dead and all(one.reader.dead for one in self._sides):
             self.failed = True
+
+    def _note_frames(self, direction: int, reader: RecordReader) -> None:
+        """Note each record: as a whole, its header, what is in it."""
+        for behind, kind, length in reader.marks or ():
+            header = records.HEADER
+            self.note_frame("hdr", direction, behind, header, 0)
+            self.note_frame("data", direction, behind - header, length, 0)
+            self.note_frame("pdu", direction, behind, header + length, 0)
+            name = _FRAMES.get(kind)
+            if name is not None:
+                self.note_frame(name, direction, behind - header, length, 0)
+        reader.marks = None
 
     def _begin(self, direction: int, chunk: bytes) -> bytes:
         """See whether an SSLv2 hello opens the stream; give what remains for the record reader."""
@@ -278,5 +297,5 @@ class TlsParser(Parser):
         tx = self.tx
         if tx.progress[0] >= DONE and tx.progress[1] >= DONE:
             tx.progress[:] = [COMPLETE, COMPLETE]
-            if all(side.encrypted for side in self._sides):
+            if all(side.encrypted for side in self._sides) and not self.wanted_frames:
                 self.bypass = True

@@ -27,12 +27,15 @@ def valid_version(version: int) -> bool:
 class RecordReader:
     """Cuts one direction into records. ``dead`` is set when the bytes are no TLS any more."""
 
-    __slots__ = ("_held", "_skip", "dead", "events", "version")
+    __slots__ = ("_held", "_marked", "_skip", "dead", "events", "marks", "version")
 
     def __init__(self) -> None:
         self._held = bytearray()
         self._skip = 0
         self.dead = False
+        self._marked = False
+        # With a list in its place: records as (bytes from their start to the end of those fed, type, length).
+        self.marks: list[tuple[int, int, int]] | None = None
         self.version = 0
         self.events: list[str] = []
 
@@ -70,12 +73,17 @@ class RecordReader:
         )
         if not self._sound(kind, version, length):
             return -1
+        if self.marks is not None and not self._marked:
+            self.marks.append((len(held) - at, kind, length))
+            self._marked = True
         if kind == APPLICATION_DATA or encrypted:
             found.append((kind, b""))
             self._skip = length
+            self._marked = False
             return HEADER
         if at + HEADER + length > len(held):
             return -1
+        self._marked = False
         found.append((kind, bytes(held[at + HEADER : at + HEADER + length])))
         return HEADER + length
 
