@@ -253,7 +253,7 @@ class Parser:
         """Take the next bytes of one direction."""
         raise NotImplementedError
 
-    def frame(
+    def note_frame(
         self, name: str, direction: int, behind: int, length: int = -1, tx_id: int = -1
     ) -> Frame | None:
         """Note a frame that begins ``behind`` bytes before the end of what was received.
