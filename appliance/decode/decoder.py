@@ -82,7 +82,7 @@ class Decoder:
             datagram: IP header and payload without any fragmentation.
 
         Returns:
-            A packet of its own whose frame is ``datagram``, marked ``rebuilt``.
+            A packet of its own whose frame is ``datagram``, marked ``rebuilt``; ``link`` stood before it.
         """
         whole = Packet(datagram, LINK_RAW, packet.now, packet.number)
         whole.payload_len = whole.wirelen
@@ -96,6 +96,8 @@ class Decoder:
         whole.tunnel = packet.tunnel
         whole.outer = packet.outer
         whole.rebuilt = True
+        whole.link = packet.frame[packet.start : packet.ip_off]
+        whole.linktype = packet.linktype
         self.layers = 0
         kind = self.network(whole, 0x86DD if packet.ip_version == 6 else 0x0800)
         if kind >= 0:

@@ -1,5 +1,5 @@
 cdef class Packet:
-    cdef public bytes frame, eth_src, eth_dst, src, dst
+    cdef public bytes frame, eth_src, eth_dst, src, dst, link
     cdef public bytes arp_sha, arp_spa, arp_tha, arp_tpa
     cdef public int linktype, ethertype, ip_version, proto, ttl, tos
     cdef public long long now, number

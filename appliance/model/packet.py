@@ -70,6 +70,7 @@ class Packet:
         "ip_reserved",
         "ip_version",
         "l4_off",
+        "link",
         "linktype",
         "more_frags",
         "mss",
@@ -168,6 +169,7 @@ class Packet:
         self.tenant: int = 0
         self.inner: Packet | None = None
         self.outer: Packet | None = None
+        self.link: bytes = b""  # of a rebuilt packet: what stood before the IP header of its first fragment
         self.rebuilt: bool = False
         self.pseudo: bool = False
         self.src_if: VmInterface | None = None
