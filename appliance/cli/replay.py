@@ -21,12 +21,13 @@ from appliance.cli.report import print_costs, print_errors
 from appliance.cli.status import ALERTED, BLOCKED, CLEAN, ERROR
 from appliance.daemon.assemble import make_engine, read_documents
 from appliance.daemon.memory import settle
-from appliance.daemon.outputs import eve_writers
+from appliance.daemon.outputs import eve_writers, file_store
 from appliance.daemon.state import save_datasets
 from appliance.engine.engine import Engine
 from appliance.model.event import Event
 from appliance.model.verdict import Decision, Verdict
 from appliance.sinks.eve import EveWriter
+from appliance.sinks.filestore import FileStore
 from appliance.sinks.summary import Summary
 
 _REFRESH_FRAMES = 2048
@@ -76,7 +77,10 @@ def run(args: argparse.Namespace) -> int:
     source = PcapSource(args.captures, args.bpf)
     engine = make_engine(documents, time.perf_counter_ns if args.profile_rules else None)
     summary = Summary(ignored_rules=len(documents.rules.refused))
-    writers = eve_writers(documents, args.eve)
+    writers: list[EveWriter | FileStore] = [*eve_writers(documents, args.eve)]
+    store = file_store(documents, args.eve, engine)
+    if store is not None:
+        writers.insert(0, store)
     settle()
     try:
         _replay(engine, source, summary, writers, show=not (args.quiet or args.json))
@@ -89,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _replay(
-    engine: Engine, source: PcapSource, summary: Summary, writers: list[EveWriter], *, show: bool
+    engine: Engine, source: PcapSource, summary: Summary, writers: list[EveWriter | FileStore], *, show: bool
 ) -> None:
     def report(frame: Frame | None, decision: Decision | None, events: list[Event]) -> None:
         if frame is not None and decision is not None:

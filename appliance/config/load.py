@@ -27,7 +27,7 @@ from appliance.config.translate import (
     host_os,
     stream_settings,
 )
-from appliance.config.translate_app import app_settings, eve_outputs
+from appliance.config.translate_app import app_settings, eve_outputs, file_store
 from appliance.config.validate import validate
 
 _MODES = ("detect", "prevent")
@@ -217,6 +217,7 @@ def _translate(tree: Node, options: LoadOptions, prevent: bool) -> tuple[Setting
         detect=detect_settings(found),
         app=app_settings(found),
         eve=eve_outputs(found),
+        file_store=file_store(found),
         host_os=host_os(found),
     )
     return replace(settings, unused=tuple(unread(tree))), found.errors

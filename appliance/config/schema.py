@@ -24,7 +24,9 @@ from appliance.config.validate import Strict
 from appliance.config.values import parse_duration, parse_size
 
 _DURATIONS = frozenset(("timeout", "protect", "notice_interval", "new", "established", "closed", "bypassed"))
-_SIZES = frozenset(("max_bytes", "max_held", "max_total", "depth", "window", "file_limit", "probe_limit"))
+_SIZES = frozenset(
+    ("max_bytes", "max_held", "max_total", "depth", "window", "file_limit", "probe_limit", "stream_depth")
+)
 _FLOW_POLICY = Literal["ignore", "drop-flow", "pass-flow", "bypass", "drop-packet", "pass-packet", "reject"]
 _PACKET_POLICY = Literal["ignore", "drop-packet", "pass-packet", "reject"]
 _CHOICES: dict[tuple[type, str], Any] = {
@@ -41,7 +43,7 @@ _CHOICES: dict[tuple[type, str], Any] = {
 }
 # Pairs that people write as a mapping.
 _PAIRS = frozenset(("address_vars", "port_vars", "host_os", "host_timeouts"))
-_NOT_WRITTEN = frozenset(("unused",))
+_NOT_WRITTEN = frozenset(("unused", "magic", "spool", "frames"))
 
 
 def _size(value: Any) -> Any:

@@ -134,10 +134,28 @@ class AppSettings:
     force_magic: bool = False
     frames: frozenset[str] = frozenset()  # names of frames that rules inspect
     detection_only: frozenset[str] = frozenset()  # recognised, not parsed
+    # What is put in when the engine is made: a function that names a content type from the first bytes of a
+    # file, and the room where bytes of files wait to be stored (a ``protocols.spool.Spool``).
+    magic: Callable[[bytes], str] | None = None
+    spool: Any = None
 
     def options(self, protocol: str) -> dict[str, Any]:
         """Give the options of one protocol; an empty mapping when nothing is set."""
         return self.protocols.get(protocol, {})
+
+
+@dataclass(frozen=True, slots=True)
+class FileStoreSettings:
+    """Keeping the files that pass: those that rules with ``filestore`` choose, or all."""
+
+    enabled: bool = False
+    folder: str = "filestore"  # below the folder of the records unless it is absolute
+    everything: bool = False  # every file, without a rule that asks for it
+    stream_depth: int = (
+        -1
+    )  # bytes of a stream that may hold a file, where more than the streams' depth; 0: all
+    write_fileinfo: bool = False  # a record beside each file
+    max_open: int = 1000  # files written to at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +194,7 @@ class Settings:
     detect: DetectSettings = DetectSettings()
     app: AppSettings = field(default_factory=AppSettings)
     firewall: FirewallSettings = FirewallSettings()
+    file_store: FileStoreSettings = FileStoreSettings()
     eve: tuple[EveOutput, ...] = ()
     host_os: tuple[tuple[str, str], ...] = (("0.0.0.0/0", "windows"),)  # (CIDR, OS), longest wins
     unused: tuple[str, ...] = ()  # keys of a foreign configuration that have no meaning here

@@ -7,7 +7,7 @@ from typing import Any
 from appliance.config.lookup import Lookup
 from appliance.config.node import Node
 from appliance.config.policies import policy
-from appliance.config.settings import AppSettings, EveOutput
+from appliance.config.settings import AppSettings, EveOutput, FileStoreSettings
 
 # Names of older versions.
 _PROTOCOL_NAMES = {"ikev2": "ike", "dcerpc-udp": "dcerpc"}
@@ -111,8 +111,26 @@ def _outputs(found: Lookup, name: str) -> list[tuple[str, Node]]:
     return out
 
 
+def file_store(found: Lookup) -> FileStoreSettings:
+    """Read the first file store that is switched on."""
+    paths = [path for path, _ in _outputs(found, "file-store")]
+    if not paths:
+        return FileStoreSettings()
+    path = paths[0]
+    depth = found.size(f"{path}.stream-depth")
+    opened = found.number(f"{path}.max-open-files")
+    return FileStoreSettings(
+        enabled=True,
+        folder=found.text(f"{path}.dir") or FileStoreSettings().folder,
+        everything=found.truth(f"{path}.force-filestore") is True,
+        stream_depth=-1 if depth is None else depth,
+        write_fileinfo=found.truth(f"{path}.write-fileinfo") is True,
+        max_open=opened or FileStoreSettings().max_open,
+    )
+
+
 def _file_stores(found: Lookup) -> list[dict[str, Any]]:
-    """Give what file stores want to know of every file. Files are not kept: the rest stays unread."""
+    """Give what file stores want to know of every file."""
     wishes = []
     for path, _ in _outputs(found, "file-store"):
         nodes = {key: found.tree.take_all(f"{path}.{key}") for key in _FORCED}

@@ -9,6 +9,7 @@ from pathlib import Path
 from appliance.config.errors import ConfigError
 from appliance.config.load import LoadOptions, load_settings
 from appliance.config.settings import Settings
+from appliance.daemon.filetype import file_types
 from appliance.daemon.ruleload import LoadedRules, load_rules
 from appliance.engine.build import build_pipeline
 from appliance.engine.engine import Engine
@@ -78,5 +79,6 @@ def make_engine(documents: Documents, clock: Callable[[], int] | None = None) ->
             ruleset=documents.rules.ruleset,
             thresholds=documents.rules.thresholds,
             clock=clock,
+            magic=file_types(),
         )
     )

@@ -9,8 +9,10 @@ from pathlib import Path
 from appliance.config.load import LoadOptions, load_settings
 from appliance.config.settings import EveOutput
 from appliance.daemon.assemble import Documents
+from appliance.engine.engine import Engine
 from appliance.model.identity import VmInterface
 from appliance.sinks.eve import EveWriter, open_outputs
+from appliance.sinks.filestore import FileStore
 
 MAIN = "eve.json"
 
@@ -36,6 +38,15 @@ def eve_writers(documents: Documents, path: str) -> list[EveWriter]:
     where.parent.mkdir(parents=True, exist_ok=True)
     policy_of = _policy_names(documents) if documents.bound is not None else None
     return open_outputs(named, str(where.parent), documents.rules.references, policy_of)
+
+
+def file_store(documents: Documents, path: str, engine: Engine) -> FileStore | None:
+    """Make the file store of the settings, beside the EVE file at ``path``; None where there is none."""
+    settings = documents.settings
+    if settings is None or not settings.file_store.enabled or not path:
+        return None
+    folder = Path(path).parent / settings.file_store.folder
+    return FileStore(settings.file_store, folder, engine.pipeline.counters.add)
 
 
 def stock_outputs() -> tuple[EveOutput, ...]:

@@ -351,6 +351,8 @@ class RuleBuilder:
 
     def _finish_files(self) -> None:
         """Make the one test of all file keywords; ``filestore`` alone keeps any file."""
+        if self.store:
+            self.signature.needs.add("store")
         if self.conditions or self.store:
             self.signature.tx_tests.append(FileTest(self.conditions, self.store))
 

@@ -42,7 +42,7 @@ class TxGroup:
 class Ruleset:
     """Compiled rules. ``signatures[i].rule`` is the rule of index ``i``.
 
-    ``needs`` names what must be computed for some rule: "md5", "sha1", "sha256", "magic" of files,
+    ``needs`` names what must be computed for some rule: "md5", "sha1", "sha256", "magic" of files, "store" of files,
     "body-md5" of mails.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.model.app import Transaction
-from appliance.model.event import AnomalyEvent, AppEvent, Event, FileEvent
+from appliance.model.event import AnomalyEvent, AppEvent, Event
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_PASSED, Flow
 from appliance.model.packet import TOCLIENT, Packet
 
@@ -37,28 +37,26 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
             continue
         for tx in parser.transactions:
             if tx.updated or tx.files:
-                _log_tx(flow, tx, parser.log_type, parser.name, now, packet, events)
+                _report_events(flow, tx, parser.name, now, packet, events)
+                if tx.files:
+                    pipe.file_drain.files(flow, tx, parser.name, now, packet, events, inspected=inspected)
+                _log_tx(flow, tx, parser.log_type, now, packet, events)
         parser.drop_done(inspected=inspected)
 
 
-def _log_tx(
-    flow: Flow,
-    tx: Transaction,
-    kind: str,
-    proto: str,
-    now: int,
-    packet: Packet | None,
-    events: list[Event],
+def _report_events(
+    flow: Flow, tx: Transaction, proto: str, now: int, packet: Packet | None, events: list[Event]
 ) -> None:
     while tx.reported < len(tx.events):
         events.append(
             AnomalyEvent(now, "applayer", tx.events[tx.reported], packet, flow, tx, proto, _LAYER_PARSER)
         )
         tx.reported += 1
-    for file in tx.files:
-        if file.state != "OPEN" and not file.logged:
-            file.logged = True
-            events.append(FileEvent(now, flow, tx, file, proto, packet))
+
+
+def _log_tx(
+    flow: Flow, tx: Transaction, kind: str, now: int, packet: Packet | None, events: list[Event]
+) -> None:
     if tx.ready and not tx.logged:
         tx.logged = 1
         flow.tx_id += 1

@@ -12,7 +12,7 @@ from appliance.detect.ruleset import Ruleset
 from appliance.engine.hostos import HostOs
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.rulechoice import RuleChoice
-from appliance.engine.wanted import wanted_protocols, with_needs
+from appliance.engine.wanted import wanted_protocols, with_depth, with_files, with_needs
 from appliance.firewall.bound import BoundPolicies
 from appliance.firewall.firewall import Firewall
 from appliance.flow.defrag import Defragmenter
@@ -32,23 +32,26 @@ def build_pipeline(
     ruleset: Ruleset | None = None,
     thresholds: ThresholdConfig | None = None,
     clock: Callable[[], int] | None = None,
+    magic: Callable[[bytes], str] | None = None,
 ) -> Pipeline:
     """Make every part once; parts that nobody asked for stay None and cost nothing.
 
-    ``clock`` gives a running time in ns and turns rule profiling on.
+    ``clock`` gives a running time in ns and turns rule profiling on. ``magic`` names the type of a file from
+    its first bytes; it is asked only where rules or outputs want to know.
     """
     host_os = HostOs(settings.host_os, inventory)
     needs = ruleset.needs if ruleset is not None else frozenset()
-    app: AppSettings = with_needs(settings.app, needs)
+    app: AppSettings = with_files(with_needs(settings.app, needs), settings.file_store, magic)
     pipe = Pipeline(
         settings,
         Decoder(settings.decode),
         Checksums(settings.decode.checksums),
         Defragmenter(settings.defrag, host_os.of),
         FlowTable(settings.flow),
-        TcpTracker(settings.stream, host_os.of),
+        TcpTracker(with_depth(settings.stream, settings.file_store), host_os.of),
         AppLayer(app, wanted_protocols(settings, ruleset, bound)),
     )
+    pipe.file_drain.patient = "store" in needs
     if inventory is not None:
         pipe.registry = Registry(inventory)
     if bound is not None and not bound.empty:

@@ -6,7 +6,7 @@ from appliance.flow.table cimport FlowTable
 from appliance.stream.tracker cimport TcpTracker
 
 cdef class Parts:
-    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters
+    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain
     cdef public Decoder decoder
     cdef public Checksums checksums
     cdef public FlowTable table

@@ -11,6 +11,7 @@ from appliance.decode.decoder import Decoder
 from appliance.detect.detector import Detector
 from appliance.engine.appcount import AppCounters
 from appliance.engine.counters import Counters
+from appliance.engine.filedrain import FileDrain
 from appliance.engine.rulechoice import RuleChoice
 from appliance.firewall.bound import BoundPolicies
 from appliance.firewall.firewall import Firewall
@@ -44,6 +45,7 @@ class Parts:
         self.app: AppLayer = app
         self.expectations: Expectations = Expectations(settings.flow)
         self.counters: Counters = Counters()
+        self.file_drain: FileDrain = FileDrain()
         self.app_counters: AppCounters = AppCounters(self.counters, app.specs.values())
         self.registry: Registry | None = None
         self.bound: BoundPolicies | None = None

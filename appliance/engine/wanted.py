@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from appliance.config.settings import AppSettings, Settings
+from appliance.config.settings import AppSettings, FileStoreSettings, Settings, StreamSettings
 from appliance.detect.ruleset import Ruleset
 from appliance.firewall.bound import BoundPolicies
+from appliance.protocols.spool import Spool
 
 _HASHES = frozenset(("md5", "sha1", "sha256"))
 
@@ -26,6 +28,24 @@ def with_needs(settings: AppSettings, needs: frozenset[str]) -> AppSettings:
         force_magic=settings.force_magic or "magic" in needs,
         frames=frozenset(need.partition(":")[2] for need in needs if need.startswith("frame:")),
     )
+
+
+def with_files(
+    settings: AppSettings, store: FileStoreSettings, magic: Callable[[bytes], str] | None
+) -> AppSettings:
+    """Add what the types of files are found with, and the room for files that are to be stored."""
+    spool = Spool(everything=store.everything) if store.enabled else None
+    hashes = settings.force_hashes | {"sha256"} if store.enabled else settings.force_hashes
+    found = magic if settings.force_magic else None
+    return replace(settings, magic=found, spool=spool, force_hashes=hashes)
+
+
+def with_depth(settings: StreamSettings, store: FileStoreSettings) -> StreamSettings:
+    """Follow streams as far as the file store wants them, where that is farther."""
+    wanted = store.stream_depth
+    if not store.enabled or wanted < 0 or settings.depth == 0 or 0 < wanted <= settings.depth:
+        return settings
+    return replace(settings, depth=wanted)
 
 
 def wanted_protocols(

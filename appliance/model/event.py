@@ -78,6 +78,19 @@ class FileEvent:
 
 
 @dataclass(slots=True)
+class FileDataEvent:
+    """The next bytes of a file that is to be stored; ``last`` when no more will come.
+
+    A file that is not to be stored after all, since bytes were lost, has ``file.store`` False at its end.
+    """
+
+    now: int
+    file: FileObject
+    data: bytes
+    last: bool
+
+
+@dataclass(slots=True)
 class FlowEvent:
     """A flow ended. ``reason`` is "timeout", "shutdown", "forced"."""
 
@@ -113,4 +126,15 @@ class NoticeEvent:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-Event = AlertEvent | DropEvent | AnomalyEvent | AppEvent | FileEvent | FlowEvent | StatsEvent | NoticeEvent | PacketEvent
+Event = (
+    AlertEvent
+    | DropEvent
+    | AnomalyEvent
+    | AppEvent
+    | FileEvent
+    | FileDataEvent
+    | FlowEvent
+    | StatsEvent
+    | NoticeEvent
+    | PacketEvent
+)

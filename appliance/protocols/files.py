@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
+from appliance.config.settings import AppSettings
 from appliance.model.app import FileObject
+from appliance.protocols.spool import Spool
 
 Magic = Callable[[bytes], str]
 
@@ -20,15 +22,27 @@ class FileTracker:
 
     ``window`` bounds the bytes kept of one file, ``hashes`` are the digests computed ("md5", "sha1",
     "sha256") and ``magic`` names a content type from the first bytes (injected: libmagic is not
-    part of the core).
+    part of the core). With a ``spool`` the bytes wait there until somebody fetches them to store them.
     """
 
-    def __init__(self, window: int, hashes: frozenset[str] = frozenset(), magic: Magic | None = None) -> None:
+    def __init__(
+        self,
+        window: int,
+        hashes: frozenset[str] = frozenset(),
+        magic: Magic | None = None,
+        spool: Spool | None = None,
+    ) -> None:
         """Start without files."""
         self.window = window
         self.hashes = hashes
         self.magic = magic
+        self.spool = spool
         self.next_id = 0
+
+    @classmethod
+    def of(cls, app: AppSettings, window: int = -1) -> FileTracker:
+        """Make a tracker that does what the settings ask for; ``window`` in the place of theirs."""
+        return cls(app.file_limit if window < 0 else window, app.force_hashes, app.magic, app.spool)
 
     def open(self, name: bytes, direction: int, tx_id: int) -> FileObject:
         """Begin a file."""
@@ -36,6 +50,9 @@ class FileTracker:
         self.next_id += 1
         if self.hashes:
             file.hashes = {kind: _MAKERS[kind](usedforsecurity=False) for kind in sorted(self.hashes)}
+        if self.spool is not None:
+            file.spool = self.spool.buffer()
+            file.store = self.spool.everything
         return file
 
     def append(self, file: FileObject, data: bytes) -> None:
@@ -49,6 +66,8 @@ class FileTracker:
         if file.hashes is not None:
             for digest in file.hashes.values():
                 digest.update(data)
+        if file.spool is not None:
+            file.spool.add(data)
         if self.magic is not None and not file.magic and len(file.data) >= MAGIC_BYTES:
             file.magic = self.magic(bytes(file.data[:MAGIC_BYTES]))
 

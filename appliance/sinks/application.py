@@ -74,7 +74,7 @@ def file_fields(file: FileObject) -> dict[str, Any]:
     out.update((name, getattr(file, name)) for name in ("md5", "sha1", "sha256") if getattr(file, name))
     out["stored"] = file.stored
     if file.stored:
-        out["file_id"] = file.file_id
+        out["file_id"] = file.store_id
     if file.start:
         out["start"], out["end"] = file.start, file.start + file.size
     out["size"] = file.size

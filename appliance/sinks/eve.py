@@ -13,6 +13,7 @@ from appliance.model.event import (
     AppEvent,
     DropEvent,
     Event,
+    FileDataEvent,
     FileEvent,
     FlowEvent,
     NoticeEvent,
@@ -59,6 +60,7 @@ class EveWriter:
             AnomalyEvent: self._anomaly,
             AppEvent: self._app,
             FileEvent: self._file,
+            FileDataEvent: _no_record,
             FlowEvent: self._flow,
             StatsEvent: self._stat,
             NoticeEvent: self._notice,
@@ -124,6 +126,11 @@ class EveWriter:
 
     def _notice(self, event: NoticeEvent) -> Records:
         return [notice_record(self.context, event)]
+
+
+def _no_record(event: FileDataEvent) -> Records:
+    del event
+    return []
 
 
 def open_outputs(

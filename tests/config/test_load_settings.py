@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.load import LoadOptions, is_ours, load_settings
+from appliance.config.schema import _NOT_WRITTEN
 from appliance.config.settings import (
     SECOND,
     DecodeSettings,
@@ -214,7 +215,7 @@ def test_eve_outputs(tmp_path):
     assert (two.filename, two.types) == ("two.json", {"dns"})
     assert got.app.force_hashes == {"sha256", "md5"}
     assert got.app.force_magic
-    assert "outputs.5.file-store.stream-depth" in got.unused
+    assert got.file_store.enabled
     assert "outputs.4.eve-log.filetype" in got.unused
     assert "outputs.0.fast.enabled" in got.unused
 
@@ -447,10 +448,11 @@ def test_the_manual_has_every_field_and_its_example_loads(tmp_path):
         settings.detect,
         settings.app,
         settings.firewall,
+        settings.file_store,
         EveOutput(),
     ):
         for item in fields(section):
-            assert item.name == "unused" or f"`{item.name.replace('_', '-')}`" in manual, item.name
+            assert item.name in _NOT_WRITTEN or f"`{item.name.replace('_', '-')}`" in manual, item.name
 
 
 @pytest.mark.shared

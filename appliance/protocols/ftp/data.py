@@ -98,7 +98,7 @@ class FtpDataParser(Parser):
     @override
     def open(self, flow: Flow, app: AppSettings, carried: Any) -> None:
         """Take over what the control connection said."""
-        self._files = FileTracker(app.file_limit, app.force_hashes)
+        self._files = FileTracker.of(app)
         if isinstance(carried, Transfer):
             self._transfer = carried
 

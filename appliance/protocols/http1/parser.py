@@ -47,7 +47,7 @@ class HttpParser(Parser):
         self.config = self._configs.of(flow.server)
         self.server_port = flow.sport
         window = max(app.file_limit, self.config.request_body_limit, self.config.response_body_limit)
-        self.files = FileTracker(window, app.force_hashes)
+        self.files = FileTracker.of(app, window)
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

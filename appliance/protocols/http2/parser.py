@@ -63,7 +63,7 @@ class Http2Parser(Parser):
     @override
     def open(self, flow: Flow, app: AppSettings, carried: Any) -> None:
         """Learn what is wanted of files; ``carried`` is the HTTP/1 request that asked for the upgrade."""
-        self.files = FileTracker(app.file_limit, app.force_hashes)
+        self.files = FileTracker.of(app)
         self.doh = "doh2" not in app.disabled
         if isinstance(carried, HttpTransaction):
             self._from_http1(carried)

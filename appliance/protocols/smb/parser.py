@@ -51,7 +51,7 @@ class SmbParser(Parser):
     @override
     def open(self, flow: Any, app: Any, carried: Any) -> None:
         """Learn what is wanted of files."""
-        self.tracker = FileTracker(app.file_limit, app.force_hashes)
+        self.tracker = FileTracker.of(app)
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

@@ -68,7 +68,7 @@ class SmtpParser(Parser):
     @override
     def open(self, flow: Flow, app: AppSettings, carried: Any) -> None:
         """Learn what is wanted of files."""
-        self._files = FileTracker(max(app.file_limit, self.options.content_limit), app.force_hashes)
+        self._files = FileTracker.of(app, max(app.file_limit, self.options.content_limit))
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:
