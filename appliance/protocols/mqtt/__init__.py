@@ -30,6 +30,7 @@ SPEC = ProtocolSpec(
     ),
     values=tuple(ValueSpec(name, ("mqtt",), _BOTH, test=_TESTS.get(name)) for name in VALUES),
     log="mqtt",
+    frames=frozenset(("pdu", "header", "data")),
     events=frozenset(
         (
             "double_connect",

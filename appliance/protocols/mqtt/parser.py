@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from appliance.model.app import Parser
+from appliance.protocols.marks import Marks
 from appliance.protocols.mqtt.log import size
 from appliance.protocols.mqtt.packet import Packet, fixed_header, parse
 from appliance.protocols.mqtt.transaction import MqttTransaction
@@ -57,6 +58,7 @@ class MqttParser(Parser):
         self.version = 0
         self.connected = False
         self._sides = (_Side(), _Side())
+        self._marks = Marks()
         self._open: dict[_Key, MqttTransaction] = {}
         self._weight = 0
 
@@ -90,6 +92,8 @@ class MqttParser(Parser):
             self._malformed(direction)
         if header <= 0:
             return False
+        pieces = ("pdu", 0, header + length), ("header", 0, header), ("data", header, length)
+        self._marks.note(self, direction, len(held), *pieces)
         if length > self.max_packet:
             packet = Packet(held[0], length)
             packet.skipped = side.skip = header + length

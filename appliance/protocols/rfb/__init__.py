@@ -20,6 +20,7 @@ SPEC = ProtocolSpec(
         ValueSpec("rfb.secresult", ("rfb",), (TOCLIENT,), test=is_result),
     ),
     log="rfb",
+    frames=frozenset(("pdu",)),
     events=frozenset(
         ("confused_state", "malformed_message", "unimplemented_security_type", "unknown_security_result")
     ),

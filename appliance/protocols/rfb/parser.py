@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from appliance.model.app import Parser
 from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.marks import Marks
 from appliance.protocols.reader import note
 from appliance.protocols.rfb.transaction import RESULTS, RfbTransaction
 
@@ -47,6 +48,7 @@ class RfbParser(Parser):
         self.next_tx = 1
         self.state = "server_version"
         self._held = (bytearray(), bytearray())
+        self._marks = Marks()
 
     @property
     def _minor(self) -> int:
@@ -73,8 +75,11 @@ class RfbParser(Parser):
 
     def _turn(self) -> bool:
         """Take one message from the end whose turn it is; False while it is not complete."""
-        held = self._held[_SPEAKER[self.state]]
+        speaker = _SPEAKER[self.state]
+        held = self._held[speaker]
         size = self._size(held)
+        if held and size:
+            self._marks.note(self, speaker, len(held), ("pdu", 0, size), tx_id=0)
         if not size or len(held) < size:
             return False
         message = bytes(held[:size])

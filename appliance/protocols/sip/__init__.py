@@ -5,7 +5,7 @@ from __future__ import annotations
 from appliance.model.app import BufferSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.sip.message import METHODS, probe
-from appliance.protocols.sip.parser import SipParser
+from appliance.protocols.sip.parser import FRAMES, SipParser
 from appliance.protocols.spec import Pattern, ProtocolSpec
 
 _BOTH = (TOSERVER, TOCLIENT)
@@ -45,5 +45,6 @@ SPEC = ProtocolSpec(
         *(BufferSpec(f"sdp.{name}", ("sip",), _BOTH, multi=True) for name in _SDP),
     ),
     log="sip",
+    frames=FRAMES,
     events=frozenset(("incomplete_data", "invalid_data")),
 )

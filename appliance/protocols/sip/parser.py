@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import BufferValue, Parser
+from appliance.model.app import BufferValue, Frame, Parser
 from appliance.model.packet import TOCLIENT
 from appliance.protocols.reader import MessageTransaction, text
 from appliance.protocols.sip import sdp
@@ -24,6 +24,8 @@ _HEADERS = {
     "sip.content_length": b"content-length",
 }
 _SDP_TYPE = b"application/sdp"
+_PIECES = ("line", "headers", "body")
+FRAMES = frozenset(("pdu", *(f"{kind}.{piece}" for kind in ("request", "response") for piece in _PIECES)))
 
 
 class SipTransaction(MessageTransaction):
@@ -92,9 +94,10 @@ class SipTransaction(MessageTransaction):
 class _Side:
     """Reading state of one direction of a stream."""
 
-    __slots__ = ("body_left", "held", "lost", "message", "scanned", "skip")
+    __slots__ = ("frame", "held", "lost", "message", "scanned", "skip")
 
     def __init__(self) -> None:
+        self.frame: Frame | None = None  # of the message at hand
         self.held = bytearray()
         self.scanned = 0  # bytes of ``held`` known to have no end of headers
         self.skip = 0  # bytes of a body still to come that are not kept
@@ -138,6 +141,7 @@ class SipParser(Parser):
         if length <= side.skip:
             side.skip -= length
             return
+        self.end_frame(side.frame, 0)
         self._sides[direction] = _Side()
         self._sides[direction].lost = True
 
@@ -153,6 +157,8 @@ class SipParser(Parser):
             return
         body = data[begin:] if size >= 0 else b""
         length = message.content_length
+        self.note_frame("pdu", direction, len(data), len(data), self.next_tx)
+        self._note_pieces(direction, data, size, begin, len(body) if length < 0 else min(length, len(body)))
         tx = self._add(direction, message, body[: length if length >= 0 else MAX_BODY])
         if size < 0 or len(body) < length:
             tx.note("incomplete_data")
@@ -176,6 +182,8 @@ class SipParser(Parser):
         if side.scanned == 0:
             blank = len(side.held) - len(side.held.lstrip(b"\r\n"))
             del side.held[:blank]
+            if side.held and not side.lost:
+                side.frame = self.note_frame("pdu", direction, len(side.held), -1, self.next_tx)
         size, begin = _head_end(side.held, max(0, side.scanned - 3))
         if size < 0:
             side.scanned = len(side.held)
@@ -186,9 +194,15 @@ class SipParser(Parser):
         if message is None or size > MAX_HEAD:
             self._stray(side)
             return False
+        length = max(0, message.content_length)
+        if side.lost:
+            self.note_frame("pdu", direction, len(side.held), begin + length, self.next_tx)
+        elif side.frame is not None:
+            side.frame.length, side.frame = begin + length, None
+        self._note_pieces(direction, side.held, size, begin, length)
         del side.held[:begin]
         side.scanned, side.lost = 0, False
-        side.message = (message, max(0, message.content_length), fine)
+        side.message = (message, length, fine)
         return self._body(direction, side)
 
     def _plausible(self, side: _Side) -> bool:
@@ -231,6 +245,20 @@ class SipParser(Parser):
             side.message = None
         side.held.clear()
         super().end(direction)
+
+    def _note_pieces(self, direction: int, data: bytes | bytearray, size: int, begin: int, body: int) -> None:
+        """Note what a message at the front of ``data`` consists of; its headers are ``size`` bytes.
+
+        The empty line before the body, which starts at ``begin``, belongs to neither.
+        """
+        if not self.wanted_frames:
+            return
+        kind = "response" if data[:4].upper() == b"SIP/" else "request"
+        line = data.find(b"\n") + 1
+        head = size + 1 if size >= 0 else len(data)
+        for name, start, length in (("line", 0, line), ("headers", line, head - line), ("body", begin, body)):
+            if length > 0:
+                self.note_frame(f"{kind}.{name}", direction, len(data) - start, length, self.next_tx)
 
     def _add(self, direction: int, message: Message, body: bytes) -> SipTransaction:
         tx = SipTransaction(self.next_tx, direction, message, body)
