@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = str(ROOT / "appliance")
@@ -26,6 +27,11 @@ def _plain_hook(path: str) -> importlib.machinery.FileFinder:
 if os.environ.get("EASTWALL_PURE"):
     sys.path_hooks.insert(0, _plain_hook)
     sys.path_importer_cache.clear()
+
+# The same examples on every run of CI; other ones at each run by hand. Neither looks at a clock.
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100, print_blob=True)
+settings.register_profile("local", deadline=None, max_examples=100)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE, Parser, Transaction
+from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.modbus.pdu import HEADER, MAX_LENGTH, MIN_LENGTH, Pdu, answers, parse
 from appliance.protocols.reader import note
@@ -36,6 +36,10 @@ class ModbusTransaction(Transaction):
         self.updated = True
         for event in pdu.flaws:
             note(self, event)
+
+    @override
+    def buffer(self, name: str, direction: int) -> BufferValue:
+        return None  # rules look at values
 
     @override
     def value(self, name: str) -> Any:

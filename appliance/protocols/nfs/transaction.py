@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE, Transaction
+from appliance.model.app import COMPLETE, BufferValue, Transaction
 from appliance.model.packet import TOSERVER
 from appliance.protocols.nfs.calls import STATUSES, Call
 from appliance.protocols.nfs.rpc import Message
@@ -52,6 +52,10 @@ class NfsTransaction(Transaction):
         self.updated = True
         if self.is_file:
             self.xid, self.auth, self.creds = message.xid, message.auth_name, {}
+
+    @override
+    def buffer(self, name: str, direction: int) -> BufferValue:
+        return None  # rules look at values
 
     @override
     def value(self, name: str) -> Any:

@@ -40,14 +40,14 @@ class QuicTransaction(Transaction):
             return version_bytes(self.version)
         if name in {"quic.sni", "quic.ua"}:
             return (self.sni if name == "quic.sni" else self.ua) or None
-        if name.startswith("quic.cyu"):
+        if name in {"quic.cyu.hash", "quic.cyu.string"}:
             return [log.hashed(self.cyu)[name.rpartition(".")[2]].encode()] if self.cyu else None
         return self._fingerprint(name)
 
     def _fingerprint(self, name: str) -> BufferValue:
         hello = self.hello
         kind, _, form = name.partition(".")
-        if hello is None or (kind == "ja3s") == hello.client:
+        if hello is None or kind not in {"ja3", "ja3s", "ja4"} or (kind == "ja3s") == hello.client:
             return None
         if kind == "ja4":
             return hello.ja4("q").encode()
