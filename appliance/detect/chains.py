@@ -122,9 +122,14 @@ class ChainBuilder:
 
 
 def _mark_retries(steps: list[Step]) -> None:
-    """A content or pcre is tried again when a relative step follows before the next that moves the cursor."""
-    relative = False
+    """A content or pcre is tried again when a relative step follows before the next that moves the cursor.
+
+    Not so where a content without an end to its window comes next: from a later place it could only find
+    some of the places that were tried already.
+    """
+    relative = open_ended = False
     for step in reversed(steps):
-        step.retry = relative
+        step.retry = relative and not open_ended
+        open_ended = isinstance(step, ContentStep) and step.open_ended
         starts = isinstance(step, ContentStep | PcreStep) and not step.negated
         relative = step.relative or (relative and not starts)

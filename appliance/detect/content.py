@@ -62,6 +62,11 @@ class ContentStep(Step):
         variables = (self.distance_var, self.within_var, self.offset_var, self.depth_var)
         self.fixed: bool = not self.relative and max(variables) < 0
 
+    @property
+    def open_ended(self) -> bool:
+        """Tell whether any place behind the cursor, or behind a distance from it, will do."""
+        return self.relative and not (self.negated or self.has_within or self.absolute_depth)
+
     @override
     def run(self, chain: list[Step], index: int, ctx: Context) -> int:
         """Try each occurrence in the window, in order, until the rest of the chain holds."""

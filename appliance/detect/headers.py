@@ -8,6 +8,7 @@ from appliance.detect.addresses import AddressMatcher, PortMatcher
 from appliance.model.flow import FlowState
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from appliance.model.tcp import TcpState
+from appliance.rulelang.tree import IpProto
 
 if TYPE_CHECKING:
     from appliance.detect.context import Context
@@ -58,6 +59,14 @@ class Interner:
         return found
 
 
+def _named(rule: Rule) -> frozenset[int] | None:
+    """Give the one IP protocol that an option of the rule asks for: others need not look at the rule."""
+    for option in rule.options:
+        if isinstance(option, IpProto) and option.operator == "=":
+            return frozenset((option.number,))
+    return None
+
+
 class Header:
     """Protocol, addresses, ports and direction of one rule.
 
@@ -84,6 +93,8 @@ class Header:
     def __init__(self, rule: Rule, flow_option: FlowOption | None, interner: Interner) -> None:
         """Take over the header; application protocols run over any transport."""
         self.protocols, self.version = TRANSPORTS.get(rule.protocol, (None, 0))
+        if self.protocols is None:
+            self.protocols = _named(rule)
         self.non_ip: bool = rule.protocol == "pkthdr"
         self.both_ways: bool = rule.direction == "<>"
         self.transaction: bool = rule.direction == "=>"

@@ -72,7 +72,7 @@ class PcreStep(Step):
     def run(self, chain: list[Step], index: int, ctx: Context) -> int:
         """Try each match in turn until the rest of the chain holds."""
         start = ctx.cursor if self.relative else 0
-        subject = ctx.data[start:] if start else ctx.data
+        subject = memoryview(ctx.data)[start:] if start else ctx.data
         failed = NO if self.relative else ABORT
         if self.relative and not subject:
             return failed
@@ -92,7 +92,7 @@ class PcreStep(Step):
             found = self._search(subject, found.start() + 1, ctx)
         return failed
 
-    def _search(self, subject: bytes, start: int, ctx: Context) -> Any:
+    def _search(self, subject: bytes | memoryview, start: int, ctx: Context) -> Any:
         """Give the match, None if there is none, False if finding out costs too much."""
         try:
             return self.regex.search(subject, start)

@@ -66,12 +66,20 @@ def test_chain_equals_reference(head, tail, text):
 
 
 def test_hostile_chain_stops_at_the_limit():
-    chain = [Content(b"a", position=AT)] + [Content(b"a", distance=0, position=AT) for _ in range(20)]
-    chain.append(Content(b"z", distance=0, position=AT))
+    chain = [Content(b"a", position=AT)] + [Content(b"a", within=9, position=AT) for _ in range(20)]
+    chain.append(Content(b"z", within=9, position=AT))
     ctx = Context()
     assert not inspect(build(chain), b"a" * 5000, 0, True, ctx)
     assert ctx.steps == STEP_LIMIT + 1
     assert ctx.counters == {"detect.step_limit": 1}
+
+
+def test_open_ended_contents_are_not_tried_from_each_place():
+    chain = [Content(b"a", position=AT), *(Content(b"a", distance=0, position=AT) for _ in range(20))]
+    chain.append(Content(b"z", distance=0, position=AT))
+    ctx = Context()
+    assert not inspect(build(chain), b"a" * 5000, 0, True, ctx)
+    assert ctx.steps == len(chain)
 
 
 @given(st.binary(max_size=64), st.integers(0, 40))
