@@ -41,7 +41,9 @@ def build_pipeline(
     """
     host_os = HostOs(settings.host_os, inventory)
     needs = ruleset.needs if ruleset is not None else frozenset()
-    app: AppSettings = with_files(with_needs(settings.app, needs), settings.file_store, magic)
+    app: AppSettings = with_files(
+        with_needs(settings.app, needs), settings.file_store, settings.stream, magic
+    )
     pipe = Pipeline(
         settings,
         Decoder(settings.decode),

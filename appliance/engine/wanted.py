@@ -31,10 +31,14 @@ def with_needs(settings: AppSettings, needs: frozenset[str]) -> AppSettings:
 
 
 def with_files(
-    settings: AppSettings, store: FileStoreSettings, magic: Callable[[bytes], str] | None
+    settings: AppSettings,
+    store: FileStoreSettings,
+    stream: StreamSettings,
+    magic: Callable[[bytes], str] | None,
 ) -> AppSettings:
     """Add what the types of files are found with, and the room for files that are to be stored."""
-    spool = Spool(everything=store.everything) if store.enabled else None
+    depth = with_depth(stream, store).depth
+    spool = Spool(everything=store.everything, depth=depth) if store.enabled else None
     hashes = settings.force_hashes | {"sha256"} if store.enabled else settings.force_hashes
     found = magic if settings.force_magic else None
     return replace(settings, magic=found, spool=spool, force_hashes=hashes)

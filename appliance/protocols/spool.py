@@ -10,13 +10,23 @@ TOTAL_LIMIT = 256 << 20  # of all files
 
 
 class Spool:
-    """The room that all waiting bytes share. ``everything``: files are stored without a rule that asks."""
+    """The room that all waiting bytes share.
+
+    ``everything``: files are stored without a rule that asks. ``depth`` is how many bytes of a body are
+    followed for a file that is stored, 0 for all of it.
+    """
 
     def __init__(
-        self, *, everything: bool = False, limit: int = FILE_LIMIT, total_limit: int = TOTAL_LIMIT
+        self,
+        *,
+        everything: bool = False,
+        depth: int = 0,
+        limit: int = FILE_LIMIT,
+        total_limit: int = TOTAL_LIMIT,
     ) -> None:
         """Start empty."""
         self.everything = everything
+        self.depth = depth
         self.limit = limit
         self.total_limit = total_limit
         self.held = 0

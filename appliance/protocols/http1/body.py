@@ -58,7 +58,7 @@ class Body:
     def decode(self, kinds: list[str], bomb_limit: int) -> None:
         """Undo these codings from here on."""
         if kinds:
-            self.chain = Chain(kinds, Budget(bomb_limit, self.limit))
+            self.chain = Chain(kinds, Budget(bomb_limit, self._allowed()))
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes as they came off the framing."""
@@ -112,10 +112,18 @@ class Body:
         if self.file is not None and self.file.state in {"CLOSED", "TRUNCATED"} and not self.cut:
             self.tracker.reopen(self.file)
 
+    def _allowed(self) -> int:
+        """Give how many bytes are taken, 0 for all: a file that is stored goes on behind what rules see."""
+        spool = self.tracker.spool
+        if spool is not None and (spool.everything if self.file is None else self.file.store):
+            return spool.depth
+        return self.limit
+
     def _take(self, data: bytes) -> None:
         """Take decoded bytes within the limit."""
-        if self.limit and self.size + len(data) > self.limit:
-            data = data[: self.limit - self.size]
+        limit = self._allowed()
+        if limit and self.size + len(data) > limit:
+            data = data[: max(limit - self.size, 0)]
             self._cut_after(data)
             return
         self._put(data)

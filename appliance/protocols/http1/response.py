@@ -133,6 +133,8 @@ class ResponseSide(Side):
             return False
         at = _first(self.buffer, 0)
         head = bytes(self.buffer[: len(self.buffer) if at < 0 else at]).strip(_BLANK)
+        if at >= 0 and not head:  # an empty line counts as well
+            return self.buffer[at] == 0x0A or self.buffer[at + 1 : at + 2] == b"\n"
         return bool(head) and not looks_like_status(head) and (at >= 0 or looks_like_status(head) is False)
 
     def on_stray(self) -> bool:
