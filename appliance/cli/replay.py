@@ -82,13 +82,15 @@ def run(args: argparse.Namespace) -> int:
     if store is not None:
         writers.insert(0, store)
     settle()
+    started = time.perf_counter_ns()
     try:
         _replay(engine, source, summary, writers, show=not (args.quiet or args.json))
     finally:
         for writer in writers:
             writer.close()
         print_errors(save_datasets(documents.rules.ruleset, documents.settings.detect))
-    _tell(args, engine, source, summary, documents.settings.unused)
+    costs = engine.rule_costs(_TOP_RULES, time.perf_counter_ns() - started)
+    _tell(args, engine, source, summary, documents.settings.unused, costs)
     return _status(summary, asked=bool(args.policy) or args.exit_code)
 
 
@@ -125,13 +127,17 @@ def _with_progress(source: PcapSource, *, show: bool) -> Iterator[Frame]:
 
 
 def _tell(
-    args: argparse.Namespace, engine: Engine, source: PcapSource, summary: Summary, unused: tuple[str, ...]
+    args: argparse.Namespace,
+    engine: Engine,
+    source: PcapSource,
+    summary: Summary,
+    unused: tuple[str, ...],
+    costs: list[dict[str, Any]],
 ) -> None:
     """Print what came of it: the summary, the costliest rules, what went wrong with captures."""
     for problem in source.problems:
         print(f"eastwall: {problem.path}: at byte {problem.offset}: {problem.what}", file=sys.stderr)
     summary.problems = list(source.problems)
-    costs = engine.rule_costs(_TOP_RULES) if args.profile_rules else []
     if args.json:
         body = summary.as_json() | {"unused_settings": list(unused), "counters": engine.counters()}
         print(json.dumps(body | {"rule_costs": costs} if args.profile_rules else body, indent=2))

@@ -71,17 +71,19 @@ class Engine:
         events.append(StatsEvent(at, self.counters()))
         return events
 
-    def rule_costs(self, count: int) -> list[dict[str, Any]]:
-        """Give the ``count`` rules that took most time (ns), when the engine was made with a clock."""
+    def rule_costs(self, count: int, total: int) -> list[dict[str, Any]]:
+        """Give the ``count`` rules that took most time (ns), when the engine was made with a clock.
+
+        ``total`` is the time of the whole run (ns), of which each rule's ``share`` is given.
+        """
         detector = self.pipeline.detector
         if detector is None or detector.profile is None:
             return []
         costs = sorted(detector.profile.rules.items(), key=lambda item: -item[1][2])[:count]
-        total = sum(entry[2] for entry in detector.profile.rules.values()) or 1
         rules = [(detector.ruleset.signatures[index].rule, entry) for index, entry in costs]
         return [
             {"gid": rule.gid, "sid": rule.sid, "msg": rule.msg, "checks": entry[0], "matches": entry[1],
-             "ns": entry[2], "share": round(entry[2] / total, 4)}
+             "ns": entry[2], "share": round(entry[2] / max(total, 1), 4)}
             for rule, entry in rules
         ]  # fmt: skip
 
