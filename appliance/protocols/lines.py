@@ -8,13 +8,14 @@ MAX_LINE = 4096  # bytes kept of one line, unless a protocol's options say other
 class LineReader:
     """Cuts one direction into lines; of one that is too long the beginning is kept."""
 
-    __slots__ = ("_limit", "_skip", "buffer")
+    __slots__ = ("_limit", "_skip", "buffer", "taken")
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         """Keep up to ``limit`` bytes of a line."""
         self._limit = limit
         self.buffer = bytearray()
         self._skip = False
+        self.taken = 0  # bytes of the line given last, with its end
 
     def lose(self) -> None:
         """Begin anew at the next line, because bytes are missing."""
@@ -37,5 +38,6 @@ class LineReader:
         cut = end < 0 or end > self._limit
         line = bytes(buffer[: self._limit if cut else end])
         self._skip = end < 0
-        del buffer[: end + 1 if end >= 0 else len(buffer)]
+        self.taken = end + 1 if end >= 0 else len(buffer)
+        del buffer[: self.taken]
         return (line if cut else line.rstrip(b"\r")), cut

@@ -23,7 +23,7 @@ class Marks:
             parser: Parser that has found the message.
             direction: Direction in which it travels.
             behind: Bytes from its beginning to the end of what was received.
-            pieces: Frames as (name, bytes from the beginning of the message, length); empty ones are left out.
+            pieces: Frames as (name, place in the message, length); empty ones are left out.
             tx_id: Transaction that it belongs to, -1 for none.
         """
         if not parser.wanted_frames:

@@ -53,6 +53,65 @@ CALL_FRAMES = (
     sip(INVITE, 0, "request") + sip(OK, 1, "response") + sip(INVITE, 0, "request", len(b"".join(INVITE)))
 )
 
+
+def parts(name: str, direction: int, base: int, header: int, length: int) -> list[Place]:
+    """Give the places of a message, its header and what is in it."""
+    return [
+        (f"{name}pdu", direction, base, length),
+        (f"{name}hdr", direction, base, header),
+        (f"{name}data", direction, base + header, length - header),
+    ]
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\6\4\0\0\0\0\0" + b"\0\4\0\0\xff\xff"
+DATA = b"\0\0\5\0\1\0\0\0\1hello"
+
+SMB1 = b"\xffSMB\x72" + bytes(27) + b"\0\5\0\2abc\0"
+SMB2_FIRST = (
+    b"\xfeSMB\x40\0" + bytes(6) + b"\x0d\0" + bytes(6) + b"\x48\0\0\0" + bytes(40) + b"\4\0\0\0" + bytes(4)
+)
+SMB2_LAST = b"\xfeSMB\x40\0" + bytes(6) + b"\x0d\0" + bytes(50) + b"\4\0\0\0"
+SMB3 = b"\xfdSMB" + bytes(48) + bytes(70)
+SMB = b"".join(len(m).to_bytes(4, "big") + m for m in (SMB1, SMB2_FIRST + SMB2_LAST, SMB3))
+SMB_FRAMES = [
+    *parts("nbss.", 0, 0, 4, 44),
+    *parts("smb1.", 0, 4, 32, 40),
+    *parts("nbss.", 0, 44, 4, 144),
+    *parts("smb2.", 0, 48, 64, 72),
+    *parts("smb2.", 0, 120, 64, 68),
+    *parts("nbss.", 0, 188, 4, 126),
+    *parts("smb3.", 0, 192, 52, 122),
+]
+
+MAIL: Turns = [
+    (1, b"220 mx.example ESMTP\r\n"),
+    (0, b"EHLO a\r\n"),
+    (1, b"250 mx.example\r\n"),
+    (0, b"DATA\n"),
+    (1, b"354 go\r\n"),
+    (0, b"A: b\r\n\r\n..c\r\n.\r\nQUIT\r\n"),
+]
+MAIL_FRAMES = [
+    ("response_line", 1, 0, 22),
+    ("command_line", 0, 0, 8),
+    ("response_line", 1, 22, 16),
+    ("command_line", 0, 8, 5),
+    ("response_line", 1, 38, 8),
+    ("data", 0, 13, 13),
+    ("command_line", 0, 29, 6),
+]
+CHUNKS: Turns = [(1, b"220 mx.example ESMTP\r\n"), (0, b"EHLO a\r\nBDAT 5 LAST\r\na: b\nQUIT\r\n")]
+
+CALL_PDU = b"\5\0\x0b\3\x10\0\0\0" + (28).to_bytes(2, "little") + bytes(18)
+ENIP = b"\x65\0\4\0" + bytes(20) + b"\1\0\0\0"
+LDAP = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+)
+
 # protocol, transport, server's port, what is said, frames as (name, direction, offset, length)
 CASES: list[tuple[str, int, int, Turns, list[Place]]] = [
     (
@@ -71,12 +130,57 @@ CASES: list[tuple[str, int, int, Turns, list[Place]]] = [
     ),
     ("sip", TCP, 5060, CALL, CALL_FRAMES),
     ("sip", UDP, 5060, CALL, CALL_FRAMES),
+    (
+        "http2",
+        TCP,
+        80,
+        [(0, PREFACE + SETTINGS + DATA)],
+        [*parts("", 0, 24, 9, 15), *parts("", 0, 39, 9, 14)],
+    ),
+    ("smb", TCP, 445, [(0, SMB)], SMB_FRAMES),
+    ("smtp", TCP, 25, MAIL, MAIL_FRAMES),
+    ("smtp", TCP, 25, CHUNKS, [("data", 0, 21, 5)]),
+    (
+        "ftp",
+        TCP,
+        21,
+        [(1, b"220 hello FTP\r\n"), (0, b"USER a\r\nPASS b\n"), (1, b"331-x\r\n331 y\r\n")],
+        [
+            ("response_line", 1, 0, 15),
+            ("command_line", 0, 0, 8),
+            ("command_line", 0, 8, 7),
+            ("response_line", 1, 15, 7),
+            ("response_line", 1, 22, 7),
+        ],
+    ),
+    ("dcerpc", TCP, 135, [(0, CALL_PDU * 2)], [*parts("", 0, 0, 16, 28), *parts("", 0, 28, 16, 28)]),
+    ("enip", TCP, 44818, [(0, ENIP * 2)], [*parts("", 0, 0, 24, 28), *parts("", 0, 28, 24, 28)]),
+    ("ldap", TCP, 389, [(0, LDAP * 2)], [("pdu", 0, 0, 14), ("pdu", 0, 14, 14)]),
+    (
+        "websocket",
+        TCP,
+        80,
+        [
+            (0, UPGRADE[0]),
+            (1, UPGRADE[1]),
+            (0, b"\x81\x82abcdxy"),
+            (1, b"\x82\x7e\0\x80" + bytes(128)),
+        ],
+        [
+            ("header", 0, len(UPGRADE[0]), 6),
+            ("pdu", 0, len(UPGRADE[0]), 8),
+            ("data", 0, len(UPGRADE[0]) + 6, 2),
+            ("header", 1, len(UPGRADE[1]), 4),
+            ("pdu", 1, len(UPGRADE[1]), 132),
+            ("data", 1, len(UPGRADE[1]) + 4, 128),
+        ],
+    ),
 ]
 
 
 def frames(proto: int, port: int, turns: Turns, size: int, wanted: frozenset[str]) -> tuple[str, list[Place]]:
     """Let the protocol be recognised and read; give it, and the frames found."""
-    layer = AppLayer(AppSettings(frames=wanted))
+    layer = AppLayer(AppSettings(enabled=frozenset(("enip",)), frames=wanted))
     flow = Flow(proto, b"\x0a\0\0\1", b"\x0a\0\0\2", 40_000, port)
     places = [0, 0]
     for direction, data in turns:

@@ -21,6 +21,7 @@ SPECS = (
         buffers=buffers("dcerpc"),
         values=values("dcerpc"),
         log="dcerpc",
+        frames=frozenset(("pdu", "hdr", "data")),
         events=frozenset(("malformed_data",)),
     ),
 )

@@ -11,6 +11,7 @@ from appliance.protocols.dcerpc import pdu as wire
 from appliance.protocols.dcerpc.calls import Association, Call
 from appliance.protocols.dcerpc.reader import PduReader
 from appliance.protocols.dcerpc.transaction import DcerpcTransaction
+from appliance.protocols.marks import Marks, message
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
 
 MAX_DATAGRAM_CALLS = 256  # open in one flow
@@ -28,6 +29,7 @@ class DcerpcParser(Parser):
         self.stream = True
         self._association = Association(whole_responses=True)
         self._readers = (PduReader(), PduReader())
+        self._marks = Marks()
         self._activities: dict[tuple[str, int], DcerpcTransaction] = {}
 
     @override
@@ -40,9 +42,19 @@ class DcerpcParser(Parser):
     def data(self, direction: int, chunk: bytes) -> None:
         """Take a datagram, or the next bytes of a stream."""
         if not self.stream:
+            self._mark(direction, len(chunk), wire.CL_HEADER_LEN, len(chunk))
             self._datagram(chunk)
             return
-        self._pdus(self._readers[direction].feed(chunk))
+        reader = self._readers[direction]
+        marks = reader.marks = [] if self.wanted_frames else None
+        found = reader.feed(chunk)
+        for behind, length in marks or ():
+            self._mark(direction, behind, wire.HEADER_LEN, length)
+        self._pdus(found)
+
+    def _mark(self, direction: int, behind: int, header: int, length: int) -> None:
+        """Note where a PDU is, its header and what is in it."""
+        self._marks.note(self, direction, behind, *message("", header, length))
 
     @override
     def gap(self, direction: int, length: int) -> None:

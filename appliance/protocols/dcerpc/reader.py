@@ -10,13 +10,15 @@ _CALL_HEADER = 24  # of a request: with context and operation number
 class PduReader:
     """One direction; never holds more than one PDU, which is 64 KB at most."""
 
-    __slots__ = ("_held", "_lost", "_skip")
+    __slots__ = ("_held", "_lost", "_skip", "marks")
 
     def __init__(self) -> None:
         """Start where a PDU begins."""
         self._held = bytearray()
         self._lost = False
         self._skip = 0
+        # With a list in its place: where PDUs are, as (bytes from there to the end of those fed, length).
+        self.marks: list[tuple[int, int]] | None = None
 
     def feed(self, chunk: bytes) -> list[wire.Pdu | None]:
         """Give the PDUs that ``chunk`` completes; None stands for bytes that are none where one was due."""
@@ -34,6 +36,8 @@ class PduReader:
                 continue
             self._lost = False
             length = wire.fragment_length(header)
+            if self.marks is not None:
+                self.marks.append((len(held) - at, length))
             if at + length > len(held):
                 break
             found.append(wire.parse(bytes(held[at : at + length])))

@@ -47,5 +47,6 @@ SPEC = ProtocolSpec(
     ),
     default_enabled=False,
     log="enip",
+    frames=frozenset(("pdu", "hdr", "data")),
     events=frozenset(("invalid_pdu",)),
 )

@@ -9,6 +9,7 @@ from typing_extensions import override
 from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.enip.encapsulation import ALONE, COMMANDS, HEADER, STATUSES, Pdu, parse
+from appliance.protocols.marks import Marks, message
 from appliance.protocols.reader import note
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
 
@@ -100,6 +101,7 @@ class EnipParser(Parser):
         super().__init__(settings)
         self.stream = False
         self._held = (bytearray(), bytearray())
+        self._marks = Marks()
         self._open: dict[tuple[int, bytes, int], list[EnipTransaction]] = {}
         self._waiting = 0
 
@@ -119,6 +121,7 @@ class EnipParser(Parser):
                 note(self._new(direction, direction), "invalid_pdu")
                 self.failed = True
                 return
+            self._marks.note(self, direction, len(held), *message("", HEADER, size))
             if len(held) < size:
                 break
             self._message(direction, bytes(held[:size]))

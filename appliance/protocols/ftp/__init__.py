@@ -40,6 +40,7 @@ SPECS = (
         buffers=transaction.BUFFERS,
         values=transaction.VALUES,
         log="ftp",
+        frames=frozenset(("command_line", "response_line")),
         events=EVENTS,
     ),
     ProtocolSpec(

@@ -65,10 +65,12 @@ class FtpParser(Parser):
         reader = self._readers[direction]
         reader.buffer += chunk
         take = self._reply if direction == TOCLIENT else self._command
+        frame = "response_line" if direction == TOCLIENT else "command_line"
         while not self.failed and not self.upgrade:
             found = reader.next()
             if found is None:
                 return
+            self.note_frame(frame, direction, len(reader.buffer) + reader.taken, reader.taken)
             take(*found)
 
     @override

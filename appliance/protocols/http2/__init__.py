@@ -11,6 +11,7 @@ from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, 
 
 _BOTH, _TS, _TC = (0, 1), (0,), (1,)
 _PROTOCOLS = ("http2", "doh2")
+_FRAMES = frozenset(("pdu", "hdr", "data"))
 
 EVENTS = frozenset(
     (
@@ -95,6 +96,7 @@ SPECS = (
         buffers=_buffers(),
         values=_VALUES,
         log="http2",
+        frames=_FRAMES,
         aliases=("http",),
         events=EVENTS,
     ),
@@ -105,6 +107,7 @@ SPECS = (
         buffers=_dns_buffers(),
         values=tuple(ValueSpec(f"dns.{name}", ("doh2",), _BOTH) for name in ("opcode", "rcode", "rrtype")),
         log="doh2",
+        frames=_FRAMES,
         aliases=("http", "http2", "dns"),
         events=EVENTS,
     ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.protocols.http2 import frames
 from appliance.protocols.http2.hpack import Decoder
+from appliance.protocols.marks import Marks, message
 
 if TYPE_CHECKING:
     from appliance.protocols.http2.parser import Http2Parser
@@ -23,6 +24,7 @@ class Side:
         self.buffer = bytearray()
         self.magic = direction == 0
         self.lost = False
+        self.marks = Marks()
         self.head = (0, 0, 0, 0)  # length, type, flags, stream of the frame at hand
         self.left = -1  # bytes of DATA, or of a frame passed over, to come; -1: no such frame
         self.padding = -1  # of them at the end; -1: not known yet
@@ -87,6 +89,8 @@ class Side:
         head = self.buffer[at : at + frames.HEADER_SIZE]
         length = int.from_bytes(head[:3], "big")
         self.head = (length, head[3], head[4], int.from_bytes(head[5:9], "big") & 0x7FFF_FFFF)
+        behind, whole = len(self.buffer) - at, frames.HEADER_SIZE + length
+        self.marks.note(self.parser, self.direction, behind, *message("", frames.HEADER_SIZE, whole))
         if head[3] == frames.DATA:
             return self._begin_data()
         if length > frames.MAX_FRAME:

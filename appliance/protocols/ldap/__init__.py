@@ -73,6 +73,7 @@ SPECS = (
             ValueSpec("ldap.responses.count", _LDAP, (TOCLIENT,)),
         ),
         log="ldap",
+        frames=frozenset(("pdu",)),
         events=frozenset(("incomplete_data", "invalid_data", "request_not_found", "too_many_transactions")),
     ),
 )

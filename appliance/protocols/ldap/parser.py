@@ -12,6 +12,7 @@ from appliance.protocols import ber
 from appliance.protocols.ldap import names
 from appliance.protocols.ldap.message import Message, parse
 from appliance.protocols.ldap.transaction import LdapTransaction
+from appliance.protocols.marks import Marks
 
 MAX_MESSAGE = 256 << 10  # read; longer ones are skipped
 MAX_FLOW = 2 << 20  # bytes of messages kept of all requests that wait
@@ -31,6 +32,7 @@ class LdapParser(Parser):
         self.max_tx = wanted if isinstance(wanted, int) and wanted > 0 else MAX_TX
         self._held = (bytearray(), bytearray())
         self._skip = [0, 0]
+        self._marks = Marks()
         self._waiting: dict[int, LdapTransaction] = {}
         self._kept = 0  # bytes in those that wait
         self._start_tls = -1  # id of the request for it that waits
@@ -98,6 +100,8 @@ class LdapParser(Parser):
         if size == ber.BAD:
             self._foreign(direction)
             return there
+        if size != ber.MORE:
+            self._marks.note(self, direction, there, ("pdu", 0, size))
         if size > MAX_MESSAGE:
             self._skip[direction] = size
             self._invalid(direction)

@@ -40,6 +40,11 @@ EVENTS = frozenset(
 )
 
 
+FRAMES = frozenset(
+    f"{layer}.{part}" for layer in ("nbss", "smb1", "smb2", "smb3") for part in ("pdu", "hdr", "data")
+)
+
+
 def _session(data: bytes) -> int:
     """A NetBIOS session request or its answer, which come before SMB on port 139 (RFC 1002 4.3)."""
     if len(data) < 4:
@@ -80,6 +85,7 @@ SPECS = (
         ),
         values=(ValueSpec("smb.version", ("smb",), _BOTH, test=version_test), *rules.values("smb")),
         log="smb",
+        frames=FRAMES,
         aliases=("dcerpc",),
         events=EVENTS,
     ),

@@ -14,6 +14,7 @@ HEAD = 128  # enough of a record to see where its payload lies
 MAX_HEAD = 4096  # a payload that begins later is not streamed
 SMB1, SMB2, ENCRYPTED, COMPRESSED = b"\xffSMB", b"\xfeSMB", b"\xfdSMB", b"\xfcSMB"
 _HEADERS = {SMB1: 32, SMB2: 64, ENCRYPTED: 52, COMPRESSED: 16}
+_FRAMES = {SMB1: "smb1.", SMB2: "smb2.", ENCRYPTED: "smb3."}  # what their frames are called
 _OTHER_KINDS = frozenset((0x81, 0x82, 0x83, 0x84, 0x85))
 _RESYNC = 8  # bytes in which a session header and a magic number fit
 
@@ -45,6 +46,9 @@ class Handler(Protocol):
 
     def note(self, event: str) -> None:
         """Take an event."""
+
+    def mark(self, name: str, behind: int, header: int, length: int) -> None:
+        """Take where a message is: bytes from its beginning to the end of those fed, and sizes."""
 
 
 class Reader:
@@ -109,6 +113,8 @@ class Reader:
         if at + 4 > len(held):
             return 0
         kind, length = held[at], int.from_bytes(held[at + 1 : at + 4], "big")
+        if not kind or kind in _OTHER_KINDS:
+            self._handler.mark("nbss.", len(held) - at, 4, 4 + length)
         if kind in _OTHER_KINDS:
             self._skip = length
         elif kind == 0:
@@ -132,6 +138,8 @@ class Reader:
             return 0
         head = bytes(held[at : at + min(self._left, HEAD)])
         length = self._length(head)
+        if head[:4] in _FRAMES:
+            self._handler.mark(_FRAMES[head[:4]], have, header, length)
         span = self._handler.span(head[:length])
         if span is not None and span[0] <= min(length, MAX_HEAD):
             return self._payload(at, length, span)

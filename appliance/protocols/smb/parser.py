@@ -11,6 +11,7 @@ from appliance.model.app import COMPLETE, Parser
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.dcerpc.pdu import Pdu
 from appliance.protocols.files import FileTracker
+from appliance.protocols.marks import Marks, message
 from appliance.protocols.smb import auth, nbss, status
 from appliance.protocols.smb.sinks import PipeSink, UndecidedSink
 from appliance.protocols.smb.smb1 import Smb1
@@ -221,9 +222,15 @@ class _Side:
     def __init__(self, parser: SmbParser, direction: int) -> None:
         self._parser = parser
         self._direction = direction
+        self._marks = {name: Marks() for name in ("nbss.", "smb1.", "smb2.", "smb3.")}
 
     def note(self, event: str) -> None:
         self._parser.note(event)
+
+    def mark(self, name: str, behind: int, header: int, length: int) -> None:
+        if self._parser.wanted_frames:
+            pieces = message(name, header, length)
+            self._marks[name].note(self._parser, self._direction, behind, *pieces)
 
     def span(self, head: bytes) -> tuple[int, int] | None:
         if head.startswith(nbss.SMB2):

@@ -35,6 +35,7 @@ SPEC = ProtocolSpec(
     probings=(Probing(_greeting, TOCLIENT, _PORTS),),
     buffers=BUFFERS,
     log="smtp",
+    frames=frozenset(("command_line", "data", "response_line")),
     events=EVENTS,
 )
 

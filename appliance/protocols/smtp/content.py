@@ -6,10 +6,11 @@ from __future__ import annotations
 class DotReader:
     """Takes the content of DATA (RFC 5321 section 4.5.2): ends at a lone dot, undoes dot stuffing."""
 
-    __slots__ = ("_fresh",)
+    __slots__ = ("_fresh", "ended")
 
     def __init__(self) -> None:
         self._fresh = True  # at the beginning of a line
+        self.ended = 0  # bytes of the line with the lone dot, once it was found
 
     def take(self, buffer: bytearray) -> tuple[bytes, bool]:
         """Remove content from the front of ``buffer``.
@@ -18,6 +19,7 @@ class DotReader:
             The content, and whether its end was found; what may be the beginning of the end stays.
         """
         end, size = self._end(buffer)
+        self.ended = size
         cut = end if end >= 0 else len(buffer) - self._pending(buffer)
         piece = bytes(buffer[:cut])
         del buffer[: cut + size]

@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from appliance.config.settings import AppSettings
-from appliance.model.app import COMPLETE, Parser
+from appliance.model.app import COMPLETE, Frame, Parser
 from appliance.model.flow import Flow
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.files import FileTracker
@@ -52,6 +52,8 @@ class SmtpParser(Parser):
         self._helo = b""
         self._mode = _COMMAND
         self._dots = DotReader()
+        self._content: Frame | None = None  # of the content of DATA
+        self._begun = False  # some of the content has come
         self._chunk = 0  # bytes of a BDAT chunk still to come
         self._last = False
         self._greeted = False
@@ -156,6 +158,7 @@ class SmtpParser(Parser):
         if tx is None or (tx.closed and kind not in _LEAVING):
             tx = self._tx = self._begin()
         tx.updated = True
+        self._note_line("command_line", TOSERVER, tx)
         if not self._greeted:
             self._note("no_server_welcome_message")
         if cut:
@@ -169,6 +172,12 @@ class SmtpParser(Parser):
         else:
             self._await(kind, None if tx.closed else tx)
         return True
+
+    def _note_line(self, name: str, direction: int, tx: SmtpTransaction | None) -> None:
+        """Note the line just taken as a frame."""
+        reader = self._readers[direction]
+        tx_id = tx.id if tx is not None else -1
+        self.note_frame(name, direction, len(reader.buffer) + reader.taken, reader.taken, tx_id)
 
     def _await(self, kind: int, tx: SmtpTransaction | None) -> None:
         """Remember what the next reply will be for."""
@@ -225,6 +234,7 @@ class SmtpParser(Parser):
 
     def _enter_data(self) -> None:
         self._mode = _DATA
+        self._begun = False
         self._dots = DotReader()
 
     def _on_bdat(self, line: bytes, tx: SmtpTransaction) -> None:
@@ -234,6 +244,8 @@ class SmtpParser(Parser):
             self._await(commands.OTHER, tx)
             return
         self._chunk, self._last = found
+        if self._chunk:
+            self.note_frame("data", TOSERVER, len(self._readers[TOSERVER].buffer), self._chunk, tx.id)
         if not tx.bdat and not tx.sending:
             self._open_content(tx, dots=False)
         tx.bdat = True
@@ -250,17 +262,28 @@ class SmtpParser(Parser):
 
     def _take_data(self, buffer: bytearray) -> bool:
         """Take content up to the lone dot; False when there is no more of it."""
-        piece, over = self._dots.take(buffer)
         tx = self._tx
+        if not self._begun:
+            self._begun = True
+            self._content = self.note_frame(
+                "data", TOSERVER, len(buffer), -1, tx.id if tx is not None else -1
+            )
+        piece, over = self._dots.take(buffer)
         if tx is not None and piece:
             tx.feed(piece)
         if not over:
             return False
-        self._mode = _COMMAND
+        self._leave_data(len(buffer) + self._dots.ended)
         if tx is not None:
             tx.finish(complete=True)
         self._await(commands.END_OF_DATA, tx)
         return True
+
+    def _leave_data(self, behind: int) -> None:
+        """Go back to commands; the content has ended ``behind`` bytes before the end of what was received."""
+        self._mode = _COMMAND
+        self.end_frame(self._content, behind)
+        self._content = None
 
     def _take_chunk(self, buffer: bytearray) -> bool:
         """Take bytes of a BDAT chunk; False while it is not complete."""
@@ -289,6 +312,7 @@ class SmtpParser(Parser):
 
     def _reply(self, line: bytes, cut: bool) -> None:
         """Take one line of a reply; the last one of it ends the wait."""
+        self._note_line("response_line", TOCLIENT, self._concerned() or self._tx)
         if cut:
             self._note("truncated_line")
             self._note("max_reply_line_len_exceeded")
@@ -337,7 +361,7 @@ class SmtpParser(Parser):
                 tx.sending = False
                 tx.message = tx.raw = None
                 if self._mode == _DATA and tx is self._tx:
-                    self._mode = _COMMAND
+                    self._leave_data(len(self._readers[TOSERVER].buffer))
 
     def _start_tls(self, tx: SmtpTransaction | None) -> None:
         """Hand over to TLS what has not been taken yet."""

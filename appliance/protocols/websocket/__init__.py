@@ -18,6 +18,7 @@ SPECS = (
             ValueSpec(f"websocket.{name}", ("websocket",), _BOTH) for name in ("opcode", "flags", "mask")
         ),
         log="websocket",
+        frames=frozenset(("header", "pdu", "data")),
         events=frozenset(("reassembly_limit_reached", "skip_end_of_payload")),
     ),
 )

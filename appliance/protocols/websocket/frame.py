@@ -37,27 +37,33 @@ def unmask(payload: bytes, key: bytes) -> bytes:
     return number.to_bytes(size, "big")
 
 
+def sizes(data: bytearray, at: int) -> tuple[int, int] | None:
+    """Give the sizes of header and payload of the frame at ``at``; None while bytes are missing."""
+    if len(data) - at < 2:
+        return None
+    wide = {126: 2, 127: 8}.get(data[at + 1] & 0x7F, 0)
+    header = 2 + wide + (4 if data[at + 1] & 0x80 else 0)
+    if len(data) - at < header:
+        return None
+    place = at + 2
+    return header, int.from_bytes(data[place : place + wide], "big") if wide else data[at + 1] & 0x7F
+
+
 def cut(data: bytearray, at: int, limit: int) -> tuple[Frame | None, int]:
     """Read the frame at ``at``, of its payload at most ``limit`` bytes.
 
     Returns:
         The frame and the offset after what was read of it; (None, ``at``) while bytes are missing.
     """
-    have = len(data)
-    if have - at < 2:
+    found = sizes(data, at)
+    if found is None:
         return None, at
-    first, second = data[at], data[at + 1]
-    place = at + 2
-    wide = {126: 2, 127: 8}.get(second & 0x7F, 0)
-    masked = second & 0x80
-    if have < place + wide + (4 if masked else 0):
-        return None, at
-    length = int.from_bytes(data[place : place + wide], "big") if wide else second & 0x7F
-    place += wide
-    key = bytes(data[place : place + 4]) if masked else b""
-    place += len(key)
+    header, length = found
+    first, masked = data[at], data[at + 1] & 0x80
+    place = at + header
+    key = bytes(data[place - 4 : place]) if masked else b""
     kept = min(length, limit)
-    if have < place + kept:
+    if len(data) < place + kept:
         return None, at
     payload = bytes(data[place : place + kept])
     mask = int.from_bytes(key, "big") if masked else None

@@ -11,8 +11,9 @@ from typing_extensions import override
 from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
 from appliance.protocols.http1.config import size as read_size
 from appliance.protocols.http1.transaction import HttpTransaction
+from appliance.protocols.marks import Marks
 from appliance.protocols.websocket.deflate import Inflater
-from appliance.protocols.websocket.frame import COMPRESSED, FIN, OPCODES, Frame, cut
+from appliance.protocols.websocket.frame import COMPRESSED, FIN, OPCODES, Frame, cut, sizes
 
 MAX_PAYLOAD = 0xFFFF
 _LARGEST = 1 << 20
@@ -96,6 +97,7 @@ class WebSocketParser(Parser):
         options: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
         self.limit = min(max(read_size(options.get("max-payload-size"), MAX_PAYLOAD), 1), _LARGEST)
         self._sides = (_Side(), _Side())
+        self._marks = Marks()
 
     @override
     def open(self, flow: Any, app: Any, carried: Any) -> None:
@@ -119,6 +121,7 @@ class WebSocketParser(Parser):
             at += step
             if side.skip:
                 break
+            self._note_frames(direction, side.held, at)
             frame, after = cut(side.held, at, self.limit)
             if frame is None:
                 break
@@ -137,6 +140,14 @@ class WebSocketParser(Parser):
         side.held.clear()
         side.message.clear()
         self.failed = all(one.lost for one in self._sides)
+
+    def _note_frames(self, direction: int, held: bytearray, at: int) -> None:
+        """Note where the frame at ``at`` is, its header and its payload, which may be masked."""
+        found = sizes(held, at) if self.wanted_frames else None
+        if found is not None:
+            header, length = found
+            pieces = ("header", 0, header), ("pdu", 0, header + length), ("data", header, length)
+            self._marks.note(self, direction, len(held) - at, *pieces)
 
     def _frame(self, direction: int, side: _Side, frame: Frame) -> None:
         tx = WebSocketTransaction(self.next_tx, direction, frame)
