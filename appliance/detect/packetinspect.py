@@ -164,8 +164,8 @@ class PacketInspector:
             return True
         flow = self._ctx.flow
         app = flow.app if flow is not None else None
-        if app is None:
-            return False
+        if app is None or self._ctx.packet.csum:
+            return False  # a packet with a wrong checksum is no part of what the application says
         return ((app.tc if self._ctx.direction else app.ts) or app.proto) in wanted
 
     def _evaluate_payload(self, signature: Signature) -> str:

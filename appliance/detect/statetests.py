@@ -21,7 +21,8 @@ class StateTest(TxTest):
     """Compare the progress of a direction with a named step of the protocol.
 
     A hook holds from its step on. It holds again with each piece of data while the step lasts, so that a
-    rule on a body hook sees every update of the body.
+    rule on a body hook sees every update of the body. ``app-layer-state`` also means the step of the same
+    place in the other direction, once there is data in it.
     """
 
     __slots__ = ("operator", "places")
@@ -33,7 +34,9 @@ class StateTest(TxTest):
 
     @override
     def directions(self, protocols: frozenset[str] | None) -> set[int]:
-        """Give the directions that the step belongs to."""
+        """Give the directions that the step belongs to, or means."""
+        if self.operator != AT_OR_PAST:
+            return {0, 1}
         return {way for name, (way, _) in self.places.items() if protocols is None or name in protocols}
 
     @override
@@ -48,8 +51,10 @@ class StateTest(TxTest):
     def check(self, view: TxView, ctx: Context) -> int:
         """Compare; what can no longer hold ends the rule."""
         place = self.places.get(view.protocol)
-        if place is None or place[0] != view.direction:
+        if place is None or (self.operator == AT_OR_PAST and place[0] != view.direction):
             return ABORT
+        if self.operator != AT_OR_PAST and not ctx.flow.app.fed[view.direction]:
+            return NO
         progress, step = view.tx.progress[view.direction], place[1]
         if self.operator == "<":
             return MATCH if progress < step else ABORT

@@ -436,3 +436,18 @@ def test_flow_start_is_the_first_packet():
         stream.pkts_ts = number
         found.append(sids(engine.inspect(tcp(), stream, NOW)))
     assert found == [[1], []]
+
+
+def test_a_packet_with_a_wrong_checksum_is_no_part_of_an_application():
+    engine, stream = detector("alert http any any -> any any (flow:established;)"), flow(6, "http")
+    assert sids(engine.inspect(tcp(csum=2), stream, NOW)) == []
+    assert sids(engine.inspect(tcp(), stream, NOW)) == [1]
+
+
+def test_a_step_counts_in_both_directions_once_there_is_data():
+    ruleset, _ = with_steps("alert http any any -> any any (app-layer-state:request_body;)")
+    engine, tx = Detector(ruleset, SETTINGS), ToyTx(0, (40, 40))
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == []
+    stream.app.fed = [1, 1]
+    assert [sids(engine.inspect(tcp(b"", way), stream, NOW)) for way in (0, 1)] == [[1], [1]]
