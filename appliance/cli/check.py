@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from appliance.cli.options import add_policy, add_settings, inputs_of
-from appliance.cli.report import print_errors, rule_error_line
+from appliance.cli.report import print_errors, print_unknown, rule_error_line
 from appliance.cli.status import CLEAN, ERROR
 from appliance.daemon.assemble import Documents, read_documents
 
@@ -34,10 +34,15 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(_as_json(documents), indent=2))
     else:
         print_errors(documents.errors)
+        print_unknown(args.sets, _unused(documents))
         for error in documents.rules.refused:
             print(f"eastwall: {rule_error_line(error)}", file=sys.stderr)
         print(_verdict(documents))
     return ERROR if documents.errors or documents.rules.refused else CLEAN
+
+
+def _unused(documents: Documents) -> tuple[str, ...]:
+    return documents.settings.unused if documents.settings is not None else ()
 
 
 def _verdict(documents: Documents) -> str:
@@ -76,4 +81,5 @@ def _as_json(documents: Documents) -> dict[str, Any]:
             for error in documents.rules.refused
         ],
         "rules": documents.rules.loaded,
+        "unused_settings": list(_unused(documents)),
     }

@@ -77,16 +77,20 @@ def parse_description(text: str, inventory: Inventory) -> Description:
         source,
         destination,
         flags=_flags(extras.get("flags", "S" if "established" not in extras else "PA")),
-        payload=extras.get("payload", "")
-        .encode("utf-8")
-        .decode("unicode_escape")
-        .encode("latin-1", "replace"),
+        payload=_payload(extras.get("payload", "")),
         icmp_type=_number(extras, "type", 128 if words[0].lower() == "icmpv6" else 8, 255),
         icmp_code=_number(extras, "code", 0, 255),
         ttl=_number(extras, "ttl", 64, 255),
         vlan=_number(extras, "vlan", 0, 4094),
         established="established" in extras,
     )
+
+
+def _payload(text: str) -> bytes:
+    try:
+        return text.encode("utf-8").decode("unicode_escape").encode("latin-1", "replace")
+    except UnicodeDecodeError as error:
+        raise DescriptionError(f"payload: {error.reason}") from error
 
 
 def _extras(words: list[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from appliance.cli.describe import GRAMMAR, Description, DescriptionError, parse_description
 from appliance.cli.frame import build_frame, handshake
 from appliance.cli.options import add_policy, add_settings, inputs_of
-from appliance.cli.report import print_errors
+from appliance.cli.report import print_errors, print_unknown
 from appliance.cli.status import BLOCKED, CLEAN, ERROR
 from appliance.daemon.assemble import make_engine, read_documents
 from appliance.engine.engine import Engine
@@ -23,6 +23,7 @@ from appliance.model.verdict import Verdict
 _ETHERNET = 1
 _NOON = 1_790_000_000_000_000_000  # any moment will do, unless --at names one
 _STEP = 1_000_000
+_LAST = 0xFFFF_FFFF
 _SEQ, _ACK = 1000, 2000
 
 
@@ -38,11 +39,19 @@ def add_parser(commands: Any) -> None:
         "packet", metavar="PACKET", help="for instance 'tcp 10.0.0.5:40000 -> vm:web-1:443 flags S'"
     )
     parser.add_argument(
-        "--at", metavar="SECONDS", type=int, default=0, help="time of the packet, since the epoch"
+        "--at", metavar="SECONDS", type=_moment, default=0, help="time of the packet, since the epoch"
     )
     add_policy(parser)
     add_settings(parser)
     parser.set_defaults(run=run)
+
+
+def _moment(text: str) -> int:
+    """Read seconds since the epoch, as many as a time stamp in nanoseconds holds."""
+    seconds = int(text)
+    if not 0 <= seconds <= _LAST:
+        raise ValueError(text)
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if documents.errors:
         print_errors(documents.errors)
         return ERROR
+    print_unknown(args.sets, documents.settings.unused if documents.settings is not None else ())
     try:
         described = parse_description(args.packet, documents.inventory or Inventory())
     except DescriptionError as error:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from appliance.capture.base import CaptureError
 from appliance.cli import check, explain, replay, rules
 from appliance.cli.status import ERROR, INTERRUPTED
+from appliance.sinks.eve import SinkError
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Command = args.run
     try:
         return command(args)
-    except CaptureError as error:
+    except (CaptureError, SinkError) as error:
         print(f"eastwall: {error}", file=sys.stderr)
         return ERROR
     except BrokenPipeError:
@@ -50,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"eastwall: {where}{error.strerror or error}", file=sys.stderr)
+        return ERROR
 
 
 if __name__ == "__main__":

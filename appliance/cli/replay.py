@@ -17,7 +17,7 @@ from appliance.capture.base import Frame
 from appliance.capture.loop import pump
 from appliance.capture.pcap import PcapSource
 from appliance.cli.options import add_policy, add_settings, inputs_of
-from appliance.cli.report import print_costs, print_errors
+from appliance.cli.report import print_costs, print_errors, print_unknown
 from appliance.cli.status import ALERTED, BLOCKED, CLEAN, ERROR
 from appliance.daemon.assemble import make_engine, read_documents
 from appliance.daemon.memory import settle
@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if documents.errors or documents.settings is None:
         print_errors(documents.errors)
         return ERROR
+    print_unknown(args.sets, documents.settings.unused)
     source = PcapSource(args.captures, args.bpf)
     engine = make_engine(documents, time.perf_counter_ns if args.profile_rules else None)
     summary = Summary(ignored_rules=len(documents.rules.refused))
@@ -91,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         print_errors(save_datasets(documents.rules.ruleset, documents.settings.detect))
     costs = engine.rule_costs(_TOP_RULES, time.perf_counter_ns() - started)
     _tell(args, engine, source, summary, documents.settings.unused, costs)
+    if any(problem.offset == 0 for problem in source.problems):
+        return ERROR  # a file that is no capture at all
     return _status(summary, asked=bool(args.policy) or args.exit_code)
 
 

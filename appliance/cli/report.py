@@ -20,6 +20,14 @@ def print_errors(errors: Iterable[ConfigError]) -> None:
         print(f"eastwall: {error}", file=sys.stderr)
 
 
+def print_unknown(sets: Iterable[str], unused: Iterable[str]) -> None:
+    """Say which names after ``--set`` mean nothing here."""
+    given = {text.partition("=")[0].strip() for text in sets}
+    for name in unused:
+        if name in given:
+            print(f"eastwall: --set {name}: nothing here has this name; it changes nothing", file=sys.stderr)
+
+
 def rule_error_line(error: RuleError) -> str:
     """One refused rule as a line for people."""
     place = f"{error.position.file}:{error.position.line}:{error.position.column}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from appliance.config.errors import ConfigError
+from appliance.config.errors import ConfigError, one_line
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 50
@@ -246,7 +246,8 @@ def parse_document(text: bytes, file: str) -> tuple[Document | None, list[Config
     except yaml.MarkedYAMLError as error:
         return None, [*builder.errors, _syntax_error(file, error)]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return None, [*builder.errors, ConfigError(file, 1, 1, "", f"not readable as YAML: {error}")]
+        message = f"not readable as YAML: {one_line(error)}"
+        return None, [*builder.errors, ConfigError(file, 1, 1, "", message)]
     except _RefusedError as refused:
         return None, [*builder.errors, ConfigError(file, refused.line, refused.column, "", str(refused))]
     return Document(file, builder.root, builder.places), builder.errors

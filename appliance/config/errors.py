@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 
+def one_line(error: object) -> str:
+    """Write what a library says in several lines as one."""
+    return " ".join(str(error).split())
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigError:
     """One error of a document. Lines and columns count from 1; 0 is unknown.
@@ -26,4 +31,5 @@ class ConfigError:
         """Write it as compilers do, so that editors can jump to the place."""
         field = f" {self.field}:" if self.field else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.file}:{self.line}:{field} {self.message}{hint}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}:{field} {self.message}{hint}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from appliance.config.errors import ConfigError
+from appliance.config.errors import ConfigError, one_line
 from appliance.config.node import OWN, Node, Place
 
 MAX_BYTES = 8 << 20
@@ -74,7 +74,7 @@ class Reader:
         except yaml.MarkedYAMLError as error:
             self._fail(file, error.problem_mark, f"YAML: {error.problem or error}")
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            self._fail(file, None, f"YAML: {error}")
+            self._fail(file, None, f"not readable as YAML: {one_line(error)}")
         if not builder.root.items and builder.root.text is not None:
             self._fail(file, None, "a configuration must be a mapping")
         return builder.root

@@ -63,7 +63,14 @@ def read_documents(inputs: Inputs) -> Documents:
 
 
 def _read_policies(inputs: Inputs, found: Documents) -> None:
-    policies, errors = load_files(file for path in inputs.policies for file in policy_files(path))
+    files: list[Path] = []
+    for path in inputs.policies:
+        inside = policy_files(path)
+        if not inside:
+            # Nothing to hold anybody to would mean that everything passes, which nobody asked for.
+            found.errors.append(ConfigError(str(path), 0, 0, "", "no .yaml files in this folder"))
+        files += inside
+    policies, errors = load_files(files)
     found.errors += errors
     if policies is not None and (inputs.inventory is None or found.inventory is not None):
         found.bound = compile_policies(policies, found.inventory or Inventory())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import maxminddb
 
-from appliance.config.errors import ConfigError
+from appliance.config.errors import ConfigError, one_line
 from appliance.config.settings import DetectSettings
 from appliance.detect.resources import Resources
 
@@ -27,8 +27,9 @@ def read_text(path: Path, limit: int = _MAX_TEXT) -> tuple[bytes | None, ConfigE
     return data, None
 
 
-def open_resources(settings: DetectSettings) -> Resources:
+def open_resources(settings: DetectSettings) -> tuple[Resources, list[ConfigError]]:
     """Give access to files named by rules (in the data folder, the rules' folder or here) and to GeoIP."""
+    country, errors = _country(settings.geoip_database)
     folders = [Path(name) for name in (settings.data_dir, settings.rule_dir, ".") if name]
 
     def text(name: str) -> str | None:
@@ -39,13 +40,17 @@ def open_resources(settings: DetectSettings) -> Resources:
                 return data.decode("utf-8", "surrogateescape")
         return None
 
-    return Resources(text, _country(settings.geoip_database))
+    return Resources(text, country), errors
 
 
-def _country(database: str) -> Callable[[bytes], str | None] | None:
-    if not database or not Path(database).is_file():
-        return None
-    reader = maxminddb.open_database(database)
+def _country(database: str) -> tuple[Callable[[bytes], str | None] | None, list[ConfigError]]:
+    if not database:
+        return None, []
+    try:
+        reader = maxminddb.open_database(database)
+    except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+        what = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
+        return None, [ConfigError(database, 0, 0, "", f"not readable as a GeoIP database: {what}")]
 
     def look_up(address: bytes) -> str | None:
         found = reader.get(str(ipaddress.ip_address(address)))
@@ -53,4 +58,4 @@ def _country(database: str) -> Callable[[bytes], str | None] | None:
         code = country.get("iso_code") if isinstance(country, dict) else None
         return code if isinstance(code, str) else None
 
-    return look_up
+    return look_up, []

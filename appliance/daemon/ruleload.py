@@ -71,18 +71,22 @@ def _load(paths: Iterable[Path], settings: Settings, cache: FileCache | None) ->
             results.append(reader.read(text, str(path)))
             found.files.append(LoadedFile(str(path), skipped=len(results[-1].skipped)))
     parsed = merge(results)
+    resources, problems = open_resources(settings.detect)
+    found.unreadable += problems
     found.ruleset, errors = compile_rules(
         parsed.rules,
         settings.detect,
         registry.buffers(),
         registry.values(),
         cache,
-        files_and_tables=open_resources(settings.detect),
+        files_and_tables=resources,
         resolve=registry.resolve,
         states=registry.state,
         frames=registry.frames,
     )
     found.refused += parsed.errors + errors
+    missing = found.ruleset.world.missing
+    found.unreadable += [ConfigError(name, 0, 0, "", "cannot be read") for name in missing]
     _count(found)
     return found
 

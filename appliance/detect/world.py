@@ -77,6 +77,7 @@ class World:
                 continue  # defaults and limits stand among the declarations
             files = [str(entry.get(key) or entry.get("state", "")) for key in ("load", "save")]
             self.datasets.declare(name, str(entry.get("type", "string")), *files)
+        self.missing: list[str] = []
         self.reputation = self._reputation()
 
     def _reputation(self) -> ReputationTable | None:
@@ -86,8 +87,15 @@ class World:
             return None
         folder = f"{settings.reputation_dir}/" if settings.reputation_dir else ""
         names = [name if name.startswith("/") else folder + name for name in settings.reputation_files]
-        texts = [self.resources.text(name) or "" for name in names]
-        return ReputationTable(self.resources.text(settings.reputation_categories) or "", texts)
+        texts = [self._text(name) for name in names]
+        return ReputationTable(self._text(settings.reputation_categories), texts)
+
+    def _text(self, name: str) -> str:
+        """Read a file that the settings name; one that cannot be read is noted in ``missing``."""
+        text = self.resources.text(name)
+        if text is None:
+            self.missing.append(name)
+        return text or ""
 
     def specs(self, name: str) -> tuple[BufferSpec, ...]:
         """Give the declarations of a buffer."""

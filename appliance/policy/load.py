@@ -14,7 +14,6 @@ from appliance.policy.documents import PolicyFile
 from appliance.policy.policyset import PolicySet
 
 SUFFIXES = {".yaml", ".yml"}
-_MAX_FILES = 1000
 
 
 Loaded = list[tuple[Document, PolicyFile]]
@@ -60,7 +59,7 @@ def policy_files(path: Path) -> list[Path]:
     """Give the policy files that ``path`` names: itself, or those below it in the order of their names."""
     if not path.is_dir():
         return [path]
-    return sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES and one.is_file())[:_MAX_FILES]
+    return sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES and one.is_file())
 
 
 def combine_documents(
