@@ -13,9 +13,12 @@ from appliance.policy.conditions import Condition, Reference
 from appliance.policy.documents import PolicyFile, PolicyModel, RuleModel
 from appliance.policy.inherit import lineage
 from appliance.policy.policyset import PolicySet
+from appliance.protocols import registry
 
 _SIDES = ("source", "destination")
 UNKNOWN_WORDS = ("allow", "deny")
+# Applications are named as they are recognised; what is not recognised has a name too.
+_APPLICATIONS = dict.fromkeys((*registry.ALL, "unknown"))
 Steps = tuple[Any, ...]
 
 
@@ -61,6 +64,10 @@ class Checker:
             if isinstance(item, Reference) and item.kind != "list":
                 where = (*path, "scan_detection", "exempt")
                 self.errors.append(self.document.error(where, "takes addresses and lists of addresses"))
+        for side in ("allow", "deny"):
+            for number, name in enumerate(getattr(policy.inspection.applications, side)):
+                where = (*path, "inspection", "applications", side, number)
+                self._known("application", name, _APPLICATIONS, where)
         self._references(
             policy.scan_detection.exempt, self.whole.addresses, (*path, "scan_detection", "exempt")
         )
