@@ -91,6 +91,12 @@ class FlowDetect:
         self.established: bool = False
         self.inspected: bool = False
 
+    def turn(self) -> None:
+        """Exchange the directions: the flow was found to run the other way."""
+        self.tails.reverse()
+        self.app_seen.reverse()
+        self.events_seen.reverse()
+
 
 class RuleState:
     """Progress of one rule in one transaction: which of its tests hold already.

@@ -12,7 +12,14 @@ from appliance.detect.ruleset import Ruleset
 from appliance.engine.hostos import HostOs
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.rulechoice import RuleChoice
-from appliance.engine.wanted import wanted_protocols, with_depth, with_files, with_needs
+from appliance.engine.wanted import (
+    records_frames,
+    wanted_protocols,
+    with_depth,
+    with_files,
+    with_frames,
+    with_needs,
+)
 from appliance.firewall.bound import BoundPolicies
 from appliance.firewall.firewall import Firewall
 from appliance.flow.defrag import Defragmenter
@@ -42,7 +49,10 @@ def build_pipeline(
     host_os = HostOs(settings.host_os, inventory)
     needs = ruleset.needs if ruleset is not None else frozenset()
     app: AppSettings = with_files(
-        with_needs(settings.app, needs), settings.file_store, settings.stream, magic
+        with_frames(with_needs(settings.app, needs), settings.eve),
+        settings.file_store,
+        settings.stream,
+        magic,
     )
     pipe = Pipeline(
         settings,
@@ -59,7 +69,11 @@ def build_pipeline(
     if bound is not None and not bound.empty:
         pipe.bound = bound
         pipe.firewall = Firewall(bound, settings)
-    if ruleset is not None and len(ruleset):
+    if pipe.firewall is None:  # a policy goes by who has opened a connection, whatever it carries
+        pipe.app.turn = pipe.turn
+    if ruleset is not None and (len(ruleset) or records_frames(settings.eve)):
         pipe.detector = Detector(ruleset, settings.detect, thresholds, clock)
         pipe.choice = RuleChoice([signature.rule for signature in ruleset.signatures])
+        if records_frames(settings.eve):
+            pipe.detector.log_frames()
     return pipe

@@ -20,6 +20,7 @@ cdef class Pipeline(Parts):
     @cython.locals(flow=Flow)
     cpdef end_flows(self, list flows, Work work)
     cpdef feed(self, Flow flow, Chunk chunk, long long now)
+    cpdef turn(self, Flow flow)
     cpdef meet(self, Flow flow, long long now)
     cpdef announce(self, Flow flow, long long now)
     cpdef detect_only(self, Work work)

@@ -98,6 +98,13 @@ class Pipeline(Parts):
         self.app.data(flow, chunk, now)
         self.announce(flow, now)
 
+    def turn(self, flow: Flow) -> None:
+        """Make the client of a flow its server: what it says shows that its first packet was an answer."""
+        self.table.swap(flow)
+        self.tracker.swap(flow)
+        if flow.detect is not None:
+            flow.detect.turn()
+
     def announce(self, flow: Flow, now: int) -> None:
         """Await the connections that the flow's parser has heard of (the data connections of FTP)."""
         state = flow.app

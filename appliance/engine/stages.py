@@ -17,7 +17,7 @@ from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
 from appliance.model.event import AnomalyEvent, NoticeEvent
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
 from appliance.model.tcp import TcpState
 from appliance.model.verdict import Decision, Reason, Verdict
@@ -278,13 +278,17 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     flow, packet = work.flow, work.packet
     if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
         return _CONTINUE
-    known, failing = flow.app_proto, _failed(flow)
+    known, failing, swapped = flow.app_proto, _failed(flow), flow.flags & F_SWAPPED
     if work.chunks:
         for chunk in work.chunks:
+            if flow.flags & F_SWAPPED != swapped:
+                chunk.direction = 1 - chunk.direction
             pipe.feed(flow, chunk, work.now)
     elif packet.proto == PROTO_UDP and work.usable and packet.payload_len and flow.proto == PROTO_UDP:
         pipe.app.datagram(packet, flow, work.now)
         pipe.announce(flow, work.now)
+    if flow.flags & F_SWAPPED != swapped:
+        packet.direction = 1 - packet.direction
     if flow.app_proto != known:
         work.note("application", flow.app_proto)
         applications.judge(pipe, work, flow)

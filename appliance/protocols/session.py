@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from appliance.config.settings import AppSettings
 from appliance.model.app import COMPLETE, AppState, Parser
 from appliance.model.chunk import Chunk
-from appliance.model.flow import Flow
+from appliance.model.flow import F_MIDSTREAM, F_SWAPPED, Flow
 from appliance.model.packet import Packet
 from appliance.protocols import registry
 from appliance.protocols.detection import FAILED, UNKNOWN, Detector
@@ -30,6 +32,8 @@ class AppLayer:
         self.specs: dict[str, ProtocolSpec] = registry.enabled(settings)
         self._tcp = Detector(self.specs.values(), "tcp", settings.probe_limit)
         self._udp = Detector(self.specs.values(), "udp", settings.probe_limit)
+        # Makes the client of a flow its server, where that is allowed: set by who owns the flows.
+        self.turn: Callable[[Flow], None] | None = None
 
     def data(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Take the next piece of a TCP stream, or a hole in it."""
@@ -40,6 +44,8 @@ class AppLayer:
         state.position[direction] = chunk.offset + chunk.gap + len(chunk.data)
         if state.parser is not None:
             state.parser.now = now
+        if chunk.data and self._backwards(flow, state, direction, chunk.data):
+            direction = 1 - direction
         if chunk.data:
             state.fed[direction] += len(chunk.data)
             if state.first < 0:
@@ -57,6 +63,8 @@ class AppLayer:
             return
         payload = packet.payload()
         direction = packet.direction
+        if self._answer_first(flow, state, direction, payload):
+            direction = 1 - direction
         state.fed[direction] += len(payload)
         state.position[direction] += len(payload)
         if state.first < 0:
@@ -95,6 +103,34 @@ class AppLayer:
         if state is None:
             state = flow.app = AppState()
         return state
+
+    def _backwards(self, flow: Flow, state: AppState, direction: int, data: bytes) -> bool:
+        """Turn a connection picked up midway whose first bytes are those of the other end."""
+        if self.turn is None or not flow.flags & F_MIDSTREAM or flow.flags & F_SWAPPED:
+            return False
+        if state.proto or state.changes or state.expected or state.fed[1 - direction] or state.fed[direction]:
+            return False
+        name = self._tcp.recognise(direction, data, flow.sport, flow.cport)
+        spec = self.specs.get(name)
+        if spec is None:
+            # Seen from the other end the server's port is the client's.
+            name = self._tcp.recognise(1 - direction, data, flow.cport, flow.sport)
+            if name not in self.specs:
+                return False
+        elif spec.sender is None or _sent_by(spec, flow, direction, data) == direction:
+            return False
+        self.turn(flow)
+        return True
+
+    def _answer_first(self, flow: Flow, state: AppState, direction: int, data: bytes) -> bool:
+        """Turn a flow of datagrams that begins with what only the other end sends."""
+        if self.turn is None or state.proto or any(state.fed):
+            return False
+        spec = self.specs.get(self._udp.recognise(direction, data, flow.sport, flow.cport))
+        if spec is None or spec.sender is None or spec.sender(data) != 1 - direction:
+            return False
+        self.turn(flow)
+        return True
 
     def _take(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
         """Route bytes of a stream: to the parser, or to recognition while it is not done."""
@@ -274,6 +310,16 @@ def _stream_frames(state: AppState, parser: Parser) -> None:
         held = len(state.probe[direction]) if state.probe is not None else 0
         parser.received[direction] = state.position[direction]
         parser.note_frame("stream", direction, held)
+
+
+def _sent_by(spec: ProtocolSpec, flow: Flow, direction: int, data: bytes) -> int:
+    """Say which end bytes are from: what they show, or else the end with the port of the protocol's servers."""
+    found = spec.sender(data) if spec.sender is not None else -1
+    if found >= 0:
+        return found
+    ports = [span for probing in spec.probings for span in probing.ports]
+    client, server = (any(low <= port <= high for low, high in ports) for port in (flow.cport, flow.sport))
+    return 1 - direction if client and not server else direction
 
 
 def _carried(state: AppState) -> object:

@@ -75,7 +75,8 @@ class ProtocolSpec:
     speak first. ``aliases`` are other names that rules use for it ("http1"). ``follows`` tells that it
     is never recognised by content, only announced by another protocol. ``log`` is the kind of its
     records, as in :attr:`Parser.log_type`. ``states`` are its steps by name, besides those all have.
-    ``frames`` are the names of the frames that its parser finds, besides ``stream``.
+    ``sender`` tells from the first bytes of a direction which end sent them: 0 the client, 1 the server, -1
+    unknown. ``frames`` are the names of the frames that its parser finds, besides ``stream``.
     """
 
     name: str
@@ -93,3 +94,4 @@ class ProtocolSpec:
     events: frozenset[str] = field(default_factory=frozenset)
     states: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     frames: frozenset[str] = field(default_factory=frozenset)
+    sender: Callable[[bytes], int] | None = None

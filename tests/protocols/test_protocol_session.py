@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from appliance.config.settings import AppSettings
 from appliance.model.chunk import Chunk
-from appliance.model.flow import Flow
+from appliance.model.flow import F_MIDSTREAM, F_SWAPPED, Flow
 from appliance.model.packet import Packet
 from appliance.protocols import registry
 from appliance.protocols.detection import FAILED, UNKNOWN, Detector, match_pattern
@@ -204,3 +204,47 @@ def test_nothing_raises(port, steps):
 
 
 _SHARED = AppLayer(AppSettings())
+
+
+def turning(where):
+    layer = AppLayer(AppSettings())
+    turned = []
+
+    def turn(one):
+        one.client, one.server, one.cport, one.sport = one.server, one.client, one.sport, one.cport
+        one.flags ^= F_SWAPPED
+        turned.append(one)
+
+    layer.turn = turn
+    return layer, where, turned
+
+
+@pytest.mark.parametrize(
+    ("flags", "data", "turns"),
+    [
+        (F_MIDSTREAM, RESPONSE, True),
+        (F_MIDSTREAM, REQUEST, False),
+        (F_MIDSTREAM, b"\x99" * 64, False),
+        (0, RESPONSE, False),
+    ],
+)
+def test_a_connection_met_midway_is_turned_by_what_a_server_says(flags, data, turns):
+    layer, where, turned = turning(Flow(6, b"\x0a\0\0\1", b"\x0a\0\0\2", 40000, 40001))
+    where.flags = flags
+    feed(layer, where, (0, data))
+    assert bool(turned) is turns
+    if turns:
+        assert where.app_proto == "http"
+        assert where.app.fed == [0, len(RESPONSE)]
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_datagrams_that_begin_with_an_answer(answer):
+    query = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0\1a\2de\0\0\1\0\1"
+    data = query[:2] + b"\x81\x80" + query[4:] if answer else query
+    layer, where, turned = turning(Flow(17, b"\x0a\0\0\1", b"\x0a\0\0\2", 53, 53))
+    packet = Packet(data, 101, 1, 1)
+    packet.payload_len = len(data)
+    layer.datagram(packet, where, 1)
+    assert bool(turned) is answer
+    assert where.app_proto == "dns"

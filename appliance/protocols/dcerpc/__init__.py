@@ -9,6 +9,23 @@ from appliance.protocols.spec import Pattern, Probing, ProtocolSpec
 
 _HEADER = (Pattern(b"\x05\x00", confirm=probe),)
 
+# Types of packets that only one end sends (C706 chapter 12): request, bind, alter context, and their answers.
+_SENT_BY = {
+    0: TOSERVER,
+    11: TOSERVER,
+    14: TOSERVER,
+    2: TOCLIENT,
+    3: TOCLIENT,
+    12: TOCLIENT,
+    13: TOCLIENT,
+    15: TOCLIENT,
+}
+
+
+def _sender(data: bytes) -> int:
+    return _SENT_BY.get(data[2], -1) if data[:2] == b"\x05\x00" and len(data) > 2 else -1
+
+
 SPECS = (
     ProtocolSpec(
         "dcerpc",
@@ -21,6 +38,7 @@ SPECS = (
         buffers=buffers("dcerpc"),
         values=values("dcerpc"),
         log="dcerpc",
+        sender=_sender,
         frames=frozenset(("pdu", "hdr", "data")),
         events=frozenset(("malformed_data",)),
     ),

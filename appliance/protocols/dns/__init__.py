@@ -7,7 +7,7 @@ from typing_extensions import override
 from appliance.model.app import BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.dns.message import Message
-from appliance.protocols.dns.parser import DIRECTIONS, DnsParser, probe, probe_stream
+from appliance.protocols.dns.parser import DIRECTIONS, DnsParser, probe, probe_stream, sender
 from appliance.protocols.spec import Probing, ProtocolSpec
 
 EVENTS = frozenset(
@@ -81,6 +81,7 @@ SPECS = (
         buffers=_buffers("dns"),
         values=_VALUES,
         log="dns",
+        sender=sender,
         events=EVENTS,
         frames=frozenset(("pdu",)),
     ),

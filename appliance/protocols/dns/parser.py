@@ -192,4 +192,12 @@ def probe_stream(raw: bytes) -> int:
     return PROBE_YES if opcode <= _MAX_OPCODE and 0 < questions <= 32 else PROBE_NO
 
 
+def sender(raw: bytes) -> int:
+    """Tell questions from answers by the QR bit, in a datagram or behind the length in a stream."""
+    at = 2 if probe(raw) == PROBE_YES else 4
+    if len(raw) <= at:
+        return -1
+    return TOCLIENT if raw[at] & 0x80 else TOSERVER
+
+
 DIRECTIONS = (TOSERVER, TOCLIENT)

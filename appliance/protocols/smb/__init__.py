@@ -66,6 +66,14 @@ def _message(data: bytes) -> int:
     return PROBE_YES if len(magic) == 4 else PROBE_MAYBE
 
 
+def _sender(data: bytes) -> int:
+    """Tell requests from answers by the flag that both versions have for it."""
+    place, bit = (13, 0x80) if data[4:8] == SMB1 else (20, 1)
+    if data[4:8] not in {SMB1, SMB2} or len(data) <= place:
+        return -1
+    return TOCLIENT if data[place] & bit else TOSERVER
+
+
 _MAGIC = (Pattern(b"\0", confirm=_message),)
 
 SPECS = (
@@ -85,6 +93,7 @@ SPECS = (
         ),
         values=(ValueSpec("smb.version", ("smb",), _BOTH, test=version_test), *rules.values("smb")),
         log="smb",
+        sender=_sender,
         frames=FRAMES,
         aliases=("dcerpc",),
         events=EVENTS,
