@@ -94,6 +94,7 @@ class Detector:
         """
         ctx = self.ctx
         state = None
+        self._frames.done = []
         if flow is not None:
             if flow.flags & _OVER:
                 return None
@@ -109,7 +110,7 @@ class Detector:
         self._packets.inspect(state, allowed, found)
         if flow is not None and state is not None and flow.app is not None and flow.app.parser is not None:
             self._transactions.inspect(allowed, found)
-            if self.ruleset.frame_rules:
+            if self.ruleset.frame_rules or self._frames.log:
                 keep = self._frames.inspect(state, allowed, found)
         if state is not None:
             state.tails[packet.direction].settle(max(self.settings.window, keep))
@@ -126,6 +127,15 @@ class Detector:
         """
         packet = pseudo_packet(flow, direction, now)
         return packet, self.inspect(packet, flow, now, False, None, allowed)
+
+    def log_frames(self) -> None:
+        """Collect frames from now on, also those that no rule asks for."""
+        self._frames.log = True
+
+    @property
+    def frames(self) -> list[tuple[str, dict[str, object]]]:
+        """Frames that were completed by the packet inspected last, as (protocol, description)."""
+        return self._frames.done
 
     def tagged(self, packet: Packet, flow: Flow | None, now: int) -> bool:
         """Tell whether an alert before this packet wants it recorded; to be asked once, before inspection."""

@@ -55,11 +55,14 @@ class FrameInspector:
         self._ruleset = ruleset
         self._ctx = ctx
         self._packets = packets
+        self.log = False  # frames that are done are wanted, for records
+        self.done: list[tuple[str, dict[str, object]]] = []  # of the last packet: protocol, description
 
     def inspect(self, state: FlowDetect, allowed: Filter | None, found: list[Match]) -> int:
         """Evaluate; gives how many bytes at the end of the stream are still of use to open frames."""
         app = self._ctx.flow.app
         keep = 0
+        self.done = []
         for parser, protocol in ((app.previous, app.orig), (app.parser, app.proto)):
             if parser is not None and parser.frames:
                 keep = max(keep, self._parser(parser, protocol, state, allowed, found))
@@ -108,6 +111,8 @@ class FrameInspector:
         start = max(frame.offset, base)
         stop = base + len(data) if frame.length < 0 else min(base + len(data), frame.offset + frame.length)
         piece = data[start - base : max(stop - base, 0)]
+        if piece and final and self.log:
+            self.done.append((protocol, _told(frame, piece, final)))
         if not piece or (stop == frame.seen and not final):
             return
         frame.seen = stop

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.result import Detection, Match
 from appliance.engine.work import Work
-from appliance.model.event import AlertEvent, PacketEvent
+from appliance.model.event import AlertEvent, FrameEvent, PacketEvent
 from appliance.model.flow import F_BYPASS
 from appliance.model.packet import Packet
 from appliance.model.verdict import Decision, Reason, Verdict
@@ -64,6 +64,9 @@ def run_rules(pipe: Pipeline, work: Work) -> None:
     if detector.tagged(packet, flow, work.now):
         work.events.append(PacketEvent(work.now, packet, flow))
     detection = detector.inspect(packet, flow, work.now, blocking, work.stream_events, chosen)
+    if flow is not None:
+        for protocol, frame in detector.frames:
+            work.events.append(FrameEvent(work.now, packet, flow, protocol, frame))
     if detection is None:
         work.note("detect", "no rule matched")
         return

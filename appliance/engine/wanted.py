@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from appliance.config.settings import AppSettings, FileStoreSettings, Settings, StreamSettings
+from appliance.config.settings import AppSettings, EveOutput, FileStoreSettings, Settings, StreamSettings
 from appliance.detect.ruleset import Ruleset
 from appliance.firewall.bound import BoundPolicies
+from appliance.protocols import registry
 from appliance.protocols.spool import Spool
 
 _HASHES = frozenset(("md5", "sha1", "sha256"))
@@ -28,6 +29,19 @@ def with_needs(settings: AppSettings, needs: frozenset[str]) -> AppSettings:
         force_magic=settings.force_magic or "magic" in needs,
         frames=frozenset(need.partition(":")[2] for need in needs if need.startswith("frame:")),
     )
+
+
+def records_frames(outputs: Iterable[EveOutput]) -> bool:
+    """Tell whether an output wants a record of every frame."""
+    return any("frame" in output.types for output in outputs)
+
+
+def with_frames(settings: AppSettings, outputs: Iterable[EveOutput]) -> AppSettings:
+    """Add all frames where an output records them."""
+    if not records_frames(outputs):
+        return settings
+    names = frozenset(name for protocol in registry.ALL for name in registry.frames(protocol))
+    return replace(settings, frames=settings.frames | names)
 
 
 def with_files(

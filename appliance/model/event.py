@@ -91,6 +91,17 @@ class FileDataEvent:
 
 
 @dataclass(slots=True)
+class FrameEvent:
+    """A frame is complete, or its stream has ended. ``frame`` describes it, as in the context of alerts."""
+
+    now: int
+    packet: Packet
+    flow: Flow
+    app_proto: str
+    frame: dict[str, Any]
+
+
+@dataclass(slots=True)
 class FlowEvent:
     """A flow ended. ``reason`` is "timeout", "shutdown", "forced"."""
 
@@ -133,6 +144,7 @@ Event = (
     | AppEvent
     | FileEvent
     | FileDataEvent
+    | FrameEvent
     | FlowEvent
     | StatsEvent
     | NoticeEvent

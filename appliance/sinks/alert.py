@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from appliance.model.event import AlertEvent, DropEvent, PacketEvent
+from appliance.model.event import AlertEvent, DropEvent, FrameEvent, PacketEvent
 from appliance.model.packet import PROTO_TCP, PROTO_UDP, TOSERVER, Packet
 from appliance.model.verdict import Verdict, reason_words
 from appliance.sinks.application import add_body, file_fields, forwarded_for, record_kind
@@ -181,9 +181,22 @@ def _add_frame(record: dict[str, Any], event: AlertEvent) -> None:
     """Add the frame that a rule has matched on."""
     frame = event.context.get("frame")
     if frame is not None:
-        data = frame["payload"]
-        texts = {"payload": base64.b64encode(data).decode("ascii"), "payload_printable": printable(data)}
-        record["frame"] = {**frame, **texts}
+        record["frame"] = _frame_body(frame)
+
+
+def _frame_body(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe a frame, its bytes as text in both ways."""
+    data = frame["payload"]
+    texts = {"payload": base64.b64encode(data).decode("ascii"), "payload_printable": printable(data)}
+    return {**frame, **texts}
+
+
+def frame_record(context: Context, event: FrameEvent) -> dict[str, Any]:
+    """Make the record of a frame; source and destination are those of the packet that ended it."""
+    record = header(context, "frame", event.now, event.packet, event.flow, PACKET_ENDS)
+    record["app_proto"] = event.app_proto
+    record["frame"] = _frame_body(event.frame)
+    return record
 
 
 def _add_packet(record: dict[str, Any], packet: Packet) -> None:

@@ -16,12 +16,13 @@ from appliance.model.event import (
     FileDataEvent,
     FileEvent,
     FlowEvent,
+    FrameEvent,
     NoticeEvent,
     PacketEvent,
     StatsEvent,
 )
 from appliance.model.identity import VmInterface
-from appliance.sinks.alert import REFERENCES, DropLog, alert_record, on, packet_record
+from appliance.sinks.alert import REFERENCES, DropLog, alert_record, frame_record, on, packet_record
 from appliance.sinks.application import anomaly_record, app_records, file_record
 from appliance.sinks.flowlog import StatsLog, flow_record, netflow_records, notice_record
 from appliance.sinks.header import Context
@@ -62,6 +63,7 @@ class EveWriter:
             FileEvent: self._file,
             FileDataEvent: _no_record,
             FlowEvent: self._flow,
+            FrameEvent: self._frame,
             StatsEvent: self._stat,
             NoticeEvent: self._notice,
             PacketEvent: self._packet,
@@ -116,6 +118,9 @@ class EveWriter:
         self._drops.forget(event.flow.id)
         records = [flow_record(self.context, event)] if "flow" in self._types else []
         return records + netflow_records(self.context, event) if "netflow" in self._types else records
+
+    def _frame(self, event: FrameEvent) -> Records:
+        return [frame_record(self.context, event)] if "frame" in self._types else []
 
     def _stat(self, event: StatsEvent) -> Records:
         return [self._stats.record(self.context, event)] if "stats" in self._types else []

@@ -59,6 +59,22 @@ def test_a_frame_is_found_in_pieces_and_matches_once():
     assert parser.frames == []
 
 
+def test_frames_that_are_done_are_told_when_a_record_wants_them():
+    engine, _ = with_frames()
+    engine.log_frames()
+    stream = flow(6, "tls", [])
+    parser = stream.app.parser
+    parser.wanted_frames = frozenset(("hdr", "pdu"))
+    feed(engine, stream, b"..a")
+    parser.note_frame("hdr", 0, 1, 3, 4)
+    assert engine.frames == []
+    feed(engine, stream, b"bcd")
+    told = {"type": "hdr", "direction": "toserver", "stream_offset": 2, "length": 3, "tx_id": 4}
+    assert engine.frames == [("tls", {"id": 2, "complete": True, "payload": b"abc", **told})]
+    feed(engine, stream, b"e")
+    assert engine.frames == []
+
+
 def test_the_bytes_of_open_frames_are_kept_within_bounds():
     engine, _ = with_frames(
         'alert tls any any -> any any (frame:pdu; content:"start"; content:"end"; distance:0;)'

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from appliance.config.settings import AppSettings
-from appliance.engine.wanted import with_needs
+from appliance.config.settings import AppSettings, EveOutput
+from appliance.engine.wanted import records_frames, with_frames, with_needs
 from appliance.protocols.smtp.options import smtp_options
 
 
@@ -18,3 +18,13 @@ def test_needs_of_rules_are_added_to_the_settings():
     assert (mime.body_md5, mime.base64) == (True, False)
     assert found.options("dns") == {"x": 1}
     assert settings.protocols["smtp"] == {"mime": {"decode-base64": False}}
+
+
+def test_frames_are_looked_for_where_rules_or_a_record_want_them():
+    settings = with_needs(AppSettings(), frozenset(("frame:pdu", "sha1")))
+    assert settings.frames == {"pdu"}
+    plain, recorded = EveOutput(types=frozenset(("alert",))), EveOutput(types=frozenset(("frame",)))
+    assert with_frames(settings, (plain,)).frames == {"pdu"}
+    assert not records_frames((plain,))
+    assert records_frames((plain, recorded))
+    assert with_frames(settings, (plain, recorded)).frames >= {"pdu", "stream", "request", "smb1.data"}

@@ -20,6 +20,7 @@ from appliance.model.event import (
     DropEvent,
     FileEvent,
     FlowEvent,
+    FrameEvent,
     NoticeEvent,
     StatsEvent,
 )
@@ -238,6 +239,26 @@ def test_kinds_with_a_dash_have_an_underscore_as_event_type():
     (got,) = lines(AppEvent(NOW, "bittorrent-dht", make_flow(), Tx({"a": 1})))
     assert got["event_type"] == "bittorrent_dht"
     assert got["bittorrent_dht"] == {"a": 1}
+
+
+def test_frame():
+    flow = make_flow(kind="tls")
+    told = {
+        "type": "pdu",
+        "id": 2,
+        "direction": "toserver",
+        "stream_offset": 7,
+        "length": 2,
+        "complete": True,
+    }
+    event = FrameEvent(NOW, make_packet(flow), flow, "tls", {**told, "payload": b"a\xff"})
+    (record,) = lines(event, frozenset(("frame",)))
+    assert record == HEAD | IN_PACKET | {
+        "event_type": "frame",
+        "app_proto": "tls",
+        "frame": told | {"payload": "Yf8=", "payload_printable": "a."},
+    }
+    assert lines(event) == []
 
 
 def test_file_goes_from_its_sender():
