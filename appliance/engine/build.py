@@ -69,6 +69,8 @@ def build_pipeline(
     if bound is not None and not bound.empty:
         pipe.bound = bound
         pipe.firewall = Firewall(bound, settings)
+    if pipe.firewall is None:  # a policy goes by who has opened a connection, whatever it carries
+        pipe.app.turn = pipe.turn
     if ruleset is not None and (len(ruleset) or records_frames(settings.eve)):
         pipe.detector = Detector(ruleset, settings.detect, thresholds, clock)
         pipe.choice = RuleChoice([signature.rule for signature in ruleset.signatures])
