@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"eastwall: {error}", file=sys.stderr)
         return ERROR
     trace = Trace()
-    result = _send(make_engine(documents), described, args.at * 1_000_000_000 or _NOON, trace)
+    result = _send(make_engine(documents, recorded=False), described, args.at * 1_000_000_000 or _NOON, trace)
     _show(args.packet, result, trace)
     return BLOCKED if result.decision.verdict > Verdict.ACCEPT else CLEAN
 

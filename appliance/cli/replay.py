@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
         return ERROR
     print_unknown(args.sets, documents.settings.unused)
     source = PcapSource(args.captures, args.bpf)
-    engine = make_engine(documents, time.perf_counter_ns if args.profile_rules else None)
+    clock = time.perf_counter_ns if args.profile_rules else None
+    engine = make_engine(documents, clock, recorded=bool(args.eve))
     summary = Summary(ignored_rules=len(documents.rules.refused))
     writers: list[EveWriter | FileStore] = [*eve_writers(documents, args.eve)]
     store = file_store(documents, args.eve, engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from appliance.config.errors import ConfigError
@@ -76,11 +76,18 @@ def _read_policies(inputs: Inputs, found: Documents) -> None:
         found.bound = compile_policies(policies, found.inventory or Inventory())
 
 
-def make_engine(documents: Documents, clock: Callable[[], int] | None = None) -> Engine:
-    """Make the engine from documents without errors; with a ``clock`` (ns) rules are profiled."""
+def make_engine(
+    documents: Documents, clock: Callable[[], int] | None = None, *, recorded: bool = True
+) -> Engine:
+    """Make the engine from documents without errors.
+
+    With a ``clock`` (ns) rules are profiled. Unless events are ``recorded``, only what rules look into
+    is parsed.
+    """
+    settings = documents.settings or Settings()
     return Engine(
         build_pipeline(
-            documents.settings or Settings(),
+            settings if recorded else replace(settings, eve=()),
             inventory=documents.inventory,
             bound=documents.bound,
             ruleset=documents.rules.ruleset,

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from appliance.config.settings import AppSettings, EveOutput, FileStoreSettings, Settings, StreamSettings
 from appliance.detect.ruleset import Ruleset
-from appliance.firewall.bound import BoundPolicies
+from appliance.detect.signature import Signature
+from appliance.detect.txtests import BufferTest, ValueTest
+from appliance.firewall.bound import BoundPolicies, Inspection
 from appliance.protocols import registry
 from appliance.protocols.spool import Spool
 
@@ -66,15 +68,52 @@ def with_depth(settings: StreamSettings, store: FileStoreSettings) -> StreamSett
     return replace(settings, depth=wanted)
 
 
+# Protocols that begin inside another: who parses the one in front sees the change coming.
+_CARRIERS = {
+    "doh2": ("http2",),
+    "ftp-data": ("ftp",),
+    "http2": ("http",),
+    "tls": ("ftp", "ldap", "mysql", "pgsql", "pop3", "smtp"),
+    "websocket": ("http",),
+}
+
+
 def wanted_protocols(
     settings: Settings, ruleset: Ruleset | None, bound: BoundPolicies | None
 ) -> frozenset[str] | None:
-    """Name the protocols to parse; None is all, which is what any record of theirs or any rule needs.
+    """Name the protocols to parse; None is all.
 
-    Without rules and without an output nobody looks at what parsers find. Recognition of applications,
-    which application control needs, goes on either way.
+    Any record may show what parsers find, so with an output all are parsed. Without one it is what
+    rules look into; and where a policy allows or denies applications, those that others begin inside
+    of. To recognise an application nothing has to be parsed.
     """
-    del bound
-    if settings.eve or (ruleset is not None and len(ruleset)):
+    if settings.eve:
         return None
-    return frozenset()
+    wanted: set[str] = set()
+    for signature in ruleset.signatures if ruleset is not None else ():
+        names = _looked_into(signature)
+        if names is None:
+            return None
+        wanted |= names
+    if bound is not None and any(_controls(one.inspection) for one in bound.policies):
+        wanted.update(name for names in _CARRIERS.values() for name in names)
+    for _ in _CARRIERS:  # a carrier may have a carrier of its own
+        wanted.update(name for carried in wanted & _CARRIERS.keys() for name in _CARRIERS[carried])
+    return frozenset(wanted)
+
+
+def _looked_into(signature: Signature) -> frozenset[str] | None:
+    """Give the protocols whose parsers a rule needs; None when it may need any."""
+    if not (signature.tx_tests or signature.events or signature.frame):
+        return frozenset()
+    if signature.protocols is not None:
+        return signature.protocols
+    tests = [test for test in signature.tx_tests if isinstance(test, BufferTest | ValueTest)]
+    if not tests or len(tests) < len(signature.tx_tests):
+        return None
+    specs = [test.key.specs if isinstance(test, BufferTest) else test.specs for test in tests]
+    return frozenset(protocol for one in specs for protocol, _ in one)
+
+
+def _controls(inspection: Inspection) -> bool:
+    return bool(inspection.allow_applications or inspection.deny_applications)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from appliance.config.settings import AppSettings, EveOutput
-from appliance.engine.wanted import records_frames, with_frames, with_needs
+import pytest
+
+from appliance.config.settings import AppSettings, EveOutput, Settings
+from appliance.detect.compiler import compile_rules
+from appliance.engine.wanted import records_frames, wanted_protocols, with_frames, with_needs
+from appliance.protocols import registry
 from appliance.protocols.smtp.options import smtp_options
+from appliance.rulelang.context import RuleContext
+from appliance.rulelang.parse import parse_file
+
+CARRIERS_OF_TLS = ("ftp", "ldap", "mysql", "pgsql", "pop3", "smtp")
 
 
 def test_needs_of_rules_are_added_to_the_settings():
@@ -28,3 +36,33 @@ def test_frames_are_looked_for_where_rules_or_a_record_want_them():
     assert not records_frames((plain,))
     assert records_frames((plain, recorded))
     assert with_frames(settings, (plain, recorded)).frames >= {"pdu", "stream", "request", "smb1.data"}
+
+
+def wanted(rules: str, settings: Settings = Settings(eve=())) -> frozenset[str] | None:  # noqa: B008
+    parsed = parse_file(rules, "x.rules", RuleContext())
+    ruleset, errors = compile_rules(
+        parsed.rules, settings.detect, registry.buffers(), registry.values(), resolve=registry.resolve
+    )
+    assert not parsed.errors
+    assert not errors
+    return wanted_protocols(settings, ruleset, None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "protocols"),
+    [
+        ('alert tcp any any -> any any (content:"x"; sid:1;)', set()),
+        ("alert ssh any any -> any any (sid:1;)", set()),
+        ('alert dns any any -> any any (dns.query; content:"x"; sid:1;)', {"dns", "doh2", "http2", "http"}),
+        ('alert tls any any -> any any (tls.sni; content:"x"; sid:1;)', {"tls", *CARRIERS_OF_TLS}),
+        ("alert ssh any any -> any any (app-layer-event:ssh.long_banner; sid:1;)", {"ssh"}),
+        ('alert tcp any any -> any any (ssh.proto; content:"1"; sid:1;)', {"ssh"}),
+    ],
+)
+def test_only_what_rules_look_into_is_parsed(rule, protocols):
+    assert wanted(rule) == protocols
+
+
+def test_an_output_wants_all_protocols():
+    rule = 'alert tcp any any -> any any (content:"x"; sid:1;)'
+    assert wanted(rule, Settings(eve=(EveOutput(types=frozenset(("alert",))),))) is None
