@@ -113,7 +113,7 @@ class RuleBuilder:
             return self._frame(node)
         if isinstance(node, tree.Transform | tree.Absent):
             return self._on_buffer(node, current)
-        if isinstance(node, NODES) or (isinstance(node, tree.IntMatch) and node.keyword == "bsize"):
+        if isinstance(node, NODES) or getattr(node, "keyword", "") in {"bsize", "asn1"}:
             segment = current or self._segment("", node.position)
             segment.nodes.append(node)
             return segment

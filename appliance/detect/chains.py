@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appliance.detect.asn1 import Asn1Step
 from appliance.detect.bytesteps import (
     ByteExtractStep,
     ByteJumpStep,
@@ -101,7 +102,7 @@ class ChainBuilder:
             return DatarepStep(node, self.datasets)
         if isinstance(node, tree.Entropy):
             return EntropyStep(node, self.buffer)
-        return SizeStep(node)
+        return Asn1Step(node) if isinstance(node, tree.Text) else SizeStep(node)
 
     def base64(self, node: tree.Base64Decode, nodes: Sequence[Any]) -> Step:
         """Make the step that decodes and inspects what was decoded with ``nodes``."""

@@ -42,8 +42,8 @@ class TxGroup:
 class Ruleset:
     """Compiled rules. ``signatures[i].rule`` is the rule of index ``i``.
 
-    ``needs`` names what must be computed for some rule: "md5", "sha1", "sha256", "magic" of files, "store" of files,
-    "body-md5" of mails.
+    ``needs`` names what must be computed for some rule: "md5", "sha1", "sha256", "magic" and "store" of
+    files, "body-md5" of mails, "frame:<name>".
     """
 
     def __init__(self, signatures: Sequence[Signature], world: World, cache: PatternCache | None) -> None:

@@ -42,8 +42,9 @@ class Flow:
 
     ``client`` sent the first packet seen (unless it was recognised as the server's). Times are
     nanoseconds since the epoch, byte counters are of whole frames. Direction 0 is to-server.
-    ``bits`` and ``ints`` hold flowbits and flowints, ``vars`` what expressions captured and rules computed; ``detect`` belongs to the detection layer,
-    ``judged`` to the firewall; both are None until used, since most flows need neither.
+    ``bits`` and ``ints`` hold flowbits and flowints, ``vars`` what expressions captured and rules computed;
+    ``detect`` belongs to the detection layer, ``judged`` to the firewall. They are None until used, since
+    most flows need none.
     """
 
     __slots__ = (

@@ -370,7 +370,6 @@ def test_replace_is_reported():
         ("alert tcp any any -> any any (iprep:src,BadHosts,>,10;)", "iprep"),
         ("alert tcp any any -> any any (geoip:src,CH;)", "geoip"),
         ("alert tcp any any -> any any (filemd5:none.list;)", "filemd5"),
-        ("alert udp any any -> any any (asn1:oversize_length 10;)", "asn1"),
         ('alert tcp any any -> any any (pcre:"/a(b/";)', "pcre"),
         ('alert http any any -> any any (http.server; content:"x";)', "http.server"),
     ],
