@@ -14,6 +14,8 @@ from appliance.daemon.assemble import read_documents
 from appliance.daemon.ruleload import LoadedFile
 from appliance.rulelang.patches import document, patches, product
 
+_SHOWN = 5  # costly rules of a file that are printed
+
 
 def add_parser(commands: Any) -> None:
     """Describe the command."""
@@ -84,6 +86,10 @@ def _print(one: LoadedFile) -> None:
     print(f"{one.path}: {one.loaded} loaded, {len(one.refused)} refused{skipped}")
     for error in one.refused:
         print(f"  {rule_error_line(error)}")
+    for costly in one.costly[:_SHOWN]:
+        print(f"  costly: line {costly.line}, sid {costly.sid}: {costly.why}")
+    if len(one.costly) > _SHOWN:
+        print(f"  costly: {len(one.costly) - _SHOWN} more (--json lists them)")
 
 
 def _as_json(one: LoadedFile) -> dict[str, Any]:
@@ -91,4 +97,6 @@ def _as_json(one: LoadedFile) -> dict[str, Any]:
         {"line": error.position.line, "sid": error.sid, "keyword": error.keyword, "reason": error.reason}
         for error in one.refused
     ]
-    return {"path": one.path, "loaded": one.loaded, "skipped": one.skipped, "refused": refused}
+    costly = [{"line": rule.line, "sid": rule.sid, "why": rule.why} for rule in one.costly]
+    counts = {"loaded": one.loaded, "skipped": one.skipped}
+    return {"path": one.path, **counts, "refused": refused, "costly": costly}

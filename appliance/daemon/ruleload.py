@@ -14,6 +14,7 @@ from appliance.daemon.rulecache import RuleReader
 from appliance.detect.cache import FileCache
 from appliance.detect.compiler import compile_rules
 from appliance.detect.ruleset import Ruleset
+from appliance.detect.signature import Kind, Signature
 from appliance.protocols import registry
 from appliance.rulelang.classification import DEFAULT_CLASSIFICATIONS, parse_classifications
 from appliance.rulelang.context import ParseResult, RuleContext
@@ -27,14 +28,24 @@ MAX_FILE = 256 << 20
 SUFFIX = ".rules"
 
 
+@dataclass(frozen=True, slots=True)
+class Costly:
+    """A rule that is looked at more often than others, and why."""
+
+    line: int
+    sid: int
+    why: str
+
+
 @dataclass(slots=True)
 class LoadedFile:
-    """What became of one rule file."""
+    """What became of one rule file; ``costly`` are rules that cost more than most, the worst first."""
 
     path: str
     loaded: int = 0
     skipped: int = 0
     refused: list[RuleError] = field(default_factory=list)
+    costly: list[Costly] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -141,9 +152,31 @@ def _count(found: LoadedRules) -> None:
         one = by_path.get(signature.rule.position.file)
         if one is not None:
             one.loaded += 1
+            _note_cost(signature, one)
     for error in found.refused:
         one = by_path.get(error.position.file)
         if one is not None:
             one.refused.append(error)
     for one in found.files:
+        one.costly.sort(key=lambda costly: (_COSTS.index(costly.why), costly.line))
         one.refused.sort(key=lambda error: error.position.line)
+
+
+_EVERY_PACKET = "no pattern to look for: evaluated for every packet that its header fits"
+_EVERY_TRANSACTION = "no pattern to look for: evaluated for every transaction"
+_SHORT = "its pattern is only one or two bytes long: often found by chance"
+_COSTS = (_EVERY_PACKET, _EVERY_TRANSACTION, _SHORT)
+_SHORT_PATTERN = 2
+
+
+def _note_cost(signature: Signature, one: LoadedFile) -> None:
+    """Note a rule that no pattern, or only a short one, keeps from being evaluated."""
+    why = ""
+    if signature.fast is not None:
+        why = _SHORT if len(signature.fast.pattern) <= _SHORT_PATTERN else ""
+    elif signature.kind in {Kind.PACKET, Kind.STREAM}:
+        why = _EVERY_PACKET
+    elif signature.kind is Kind.APP and not signature.events:
+        why = _EVERY_TRANSACTION
+    if why:
+        one.costly.append(Costly(signature.rule.position.line, signature.rule.sid, why))

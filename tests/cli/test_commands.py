@@ -186,3 +186,18 @@ def test_explain_says_what_it_does_not_understand(packet, word, capsys):
     status, _, err = run(capsys, "explain", *DEMO, packet)
     assert status == 2
     assert word in err
+
+
+def test_rules_check_says_what_costs_most(tmp_path, capsys):
+    rules = tmp_path / "x.rules"
+    rules.write_text(
+        'alert tcp any any -> any any (msg:"long"; content:"abcdef"; sid:1;)\n'
+        'alert tcp any any -> any any (msg:"short"; content:"a"; sid:2;)\n'
+        'alert tcp any any -> any any (msg:"none"; pcre:"/a+b/"; sid:3;)\n'
+    )
+    status, out, _ = run(capsys, "rules", "check", rules, "--json", "--no-cache")
+    (found,) = json.loads(out)["files"]
+    assert status == 0
+    assert [(rule["line"], rule["sid"]) for rule in found["costly"]] == [(3, 3), (2, 2)]
+    _, out, _ = run(capsys, "rules", "check", rules, "--no-cache")
+    assert "costly: line 3, sid 3: no pattern" in out
