@@ -107,6 +107,12 @@ CALL_PDU = b"\5\0\x0b\3\x10\0\0\0" + (28).to_bytes(2, "little") + bytes(18)
 ENIP = b"\x65\0\4\0" + bytes(20) + b"\1\0\0\0"
 LDAP = b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0"
 
+MODBUS = b"\0\1\0\0\0\6\1\3\0\0\0\1"
+QUIC = b"\xc3\0\0\0\1\x08abcdefgh\0\0\x28" + bytes(40)
+STARTUP = b"\0\0\0\x11\0\3\0\0user\0me\0\0"
+READY = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\5I"
+QUERY = b"Q\0\0\0\x0dselect 1\0"
+
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     b"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
@@ -155,6 +161,15 @@ CASES: list[tuple[str, int, int, Turns, list[Place]]] = [
     ),
     ("dcerpc", TCP, 135, [(0, CALL_PDU * 2)], [*parts("", 0, 0, 16, 28), *parts("", 0, 28, 16, 28)]),
     ("enip", TCP, 44818, [(0, ENIP * 2)], [*parts("", 0, 0, 24, 28), *parts("", 0, 28, 24, 28)]),
+    (
+        "pgsql",
+        TCP,
+        5432,
+        [(0, STARTUP), (1, READY), (0, QUERY * 2)],
+        [("pdu", 0, 0, 17), ("pdu", 1, 0, 9), ("pdu", 1, 9, 6), ("pdu", 0, 17, 14), ("pdu", 0, 31, 14)],
+    ),
+    ("modbus", TCP, 502, [(0, MODBUS * 2)], [("pdu", 0, 0, 12), ("pdu", 0, 12, 12)]),
+    ("quic", UDP, 443, [(0, QUIC * 2)], [("pdu", 0, 0, 57), ("pdu", 0, 57, 57)]),
     ("ldap", TCP, 389, [(0, LDAP * 2)], [("pdu", 0, 0, 14), ("pdu", 0, 14, 14)]),
     (
         "websocket",
@@ -180,7 +195,7 @@ CASES: list[tuple[str, int, int, Turns, list[Place]]] = [
 
 def frames(proto: int, port: int, turns: Turns, size: int, wanted: frozenset[str]) -> tuple[str, list[Place]]:
     """Let the protocol be recognised and read; give it, and the frames found."""
-    layer = AppLayer(AppSettings(enabled=frozenset(("enip",)), frames=wanted))
+    layer = AppLayer(AppSettings(enabled=frozenset(("enip", "modbus", "pgsql")), frames=wanted))
     flow = Flow(proto, b"\x0a\0\0\1", b"\x0a\0\0\2", 40_000, port)
     places = [0, 0]
     for direction, data in turns:

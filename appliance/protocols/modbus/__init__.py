@@ -17,6 +17,7 @@ SPEC = ProtocolSpec(
     values=(ValueSpec("modbus", ("modbus",), (TOSERVER,), test=matches),),
     default_enabled=False,
     log="modbus",
+    frames=frozenset(("pdu",)),
     events=frozenset(
         (
             "flooded",

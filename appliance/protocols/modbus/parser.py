@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
 from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.marks import Marks
 from appliance.protocols.modbus.pdu import HEADER, MAX_LENGTH, MIN_LENGTH, Pdu, answers, parse
 from appliance.protocols.reader import note
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
@@ -65,6 +66,7 @@ class ModbusParser(Parser):
         super().__init__(settings)
         self._held = (bytearray(), bytearray())
         self._open: dict[tuple[int, int], ModbusTransaction] = {}
+        self._marks = Marks()
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:
@@ -77,6 +79,7 @@ class ModbusParser(Parser):
                 self.failed = True
                 return
             size = HEADER - 1 + length
+            self._marks.note(self, direction, len(held), ("pdu", 0, size))
             if len(held) < size:
                 return
             self._unit(direction, parse(bytes(held[:size]), direction == TOCLIENT))

@@ -18,6 +18,7 @@ SPEC = ProtocolSpec(
     buffers=(BufferSpec("pgsql.query", ("pgsql",), (TOSERVER,), multi=True),),
     default_enabled=False,
     log="pgsql",
+    frames=frozenset(("pdu",)),
     events=frozenset(
         (
             "invalid_length",

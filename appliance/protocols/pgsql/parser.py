@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from appliance.model.app import COMPLETE, Parser
 from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.marks import Marks
 from appliance.protocols.pgsql import messages
 from appliance.protocols.pgsql.transaction import ALONE, ENCRYPTION, PgsqlTransaction
 from appliance.protocols.reader import Reader, note, text
@@ -47,6 +48,7 @@ class PgsqlParser(Parser):
         self._sides = (_Side(), _Side())
         self._open: deque[PgsqlTransaction] = deque()
         self._started = False
+        self._marks = Marks()
         self._asked = messages.CLEARTEXT
         self._extended: PgsqlTransaction | None = None  # collects messages up to Sync
 
@@ -92,6 +94,7 @@ class PgsqlParser(Parser):
         if not 2 * _LENGTH <= length <= MAX_STARTUP:
             self._invalid(TOSERVER, "invalid_length")
             return False
+        self._marks.note(self, TOSERVER, len(held), ("pdu", 0, length))
         if len(held) < length:
             return False
         code = int.from_bytes(held[_LENGTH : 2 * _LENGTH], "big")
@@ -142,6 +145,7 @@ class PgsqlParser(Parser):
             event = "malformed_request" if direction == TOSERVER else "malformed_response"
             self._invalid(direction, "invalid_length" if known else event)
             return False
+        self._marks.note(self, direction, len(held), ("pdu", 0, 1 + _LENGTH + length))
         counted = kind == "d" or (kind == "D" and direction == TOCLIENT)
         kept = min(length, 2 if counted else MAX_KEPT)
         if len(held) < 1 + _LENGTH + kept:

@@ -48,6 +48,7 @@ SPECS = (
         ),
         buffers=tuple(BufferSpec(name, ("quic",), sides, multi=multi) for name, sides, multi in _ROWS),
         log="quic",
+        frames=frozenset(("pdu",)),
         events=frozenset(("error_on_data", "error_on_header", "failed_decrypt")),
     ),
 )

@@ -113,6 +113,7 @@ class QuicParser(Parser):
                 if chunk[at] & 0x80:
                     self._note(direction, 0, "error_on_header")
                 return
+            self.note_frame("pdu", direction, len(chunk) - at, header.end - at)
             self._packet(direction, header, chunk[at : header.end], at)
             at = header.end
 
