@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 # Keywords of their own node kinds, by the names rules give them.
 _OWN = frozenset(
-    ("content", "pcre", "byte_test", "byte_jump", "byte_extract", "byte_math", "isdataat", "bsize", "urilen",
-     "absent", "app-layer-state", "asn1", "base64_decode", "base64_data", "dataset", "datarep", "entropy",
-     "flow", "frame", "flowbits", "flowint", "xbits", "hostbits", "threshold", "detection_filter", "tag", "filestore", "filemd5", "filesha1",
-     "filesha256", "app-layer-protocol", "app-layer-event", "iprep", "geoip", "pkt_data", "depth", "offset",
-     "distance", "within", "startswith", "endswith", "replace")
+    ("content", "pcre", "byte_test", "byte_jump", "byte_extract", "byte_math", "isdataat", "bsize",
+     "urilen", "absent", "app-layer-state", "asn1", "base64_decode", "base64_data", "dataset",
+     "datarep", "entropy", "flow", "frame", "flowbits", "flowint", "xbits", "hostbits", "threshold",
+     "detection_filter", "tag", "filestore", "filemd5", "filesha1", "filesha256", "app-layer-protocol",
+     "app-layer-event", "iprep", "geoip", "pkt_data", "depth", "offset", "distance", "within",
+     "startswith", "endswith", "replace")
 )  # fmt: skip
 SUPPORTED: frozenset[str] = (
     _OWN | ACTIONS | DESCRIPTIVE | packetkeys.KEYWORDS | files.KEYWORDS
