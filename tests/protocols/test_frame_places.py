@@ -7,6 +7,7 @@ import pytest
 from appliance.config.settings import AppSettings
 from appliance.model.chunk import Chunk
 from appliance.model.flow import Flow
+from appliance.model.packet import Packet
 from appliance.protocols import registry
 from appliance.protocols.session import AppLayer
 
@@ -193,15 +194,24 @@ CASES: list[tuple[str, int, int, Turns, list[Place]]] = [
 ]
 
 
+def datagram(direction: int, data: bytes) -> Packet:
+    """Give a packet with nothing but a payload."""
+    packet = Packet(data, 1, NOW, 1)
+    packet.payload_off, packet.payload_len, packet.direction = 0, len(data), direction
+    return packet
+
+
 def frames(proto: int, port: int, turns: Turns, size: int, wanted: frozenset[str]) -> tuple[str, list[Place]]:
     """Let the protocol be recognised and read; give it, and the frames found."""
     layer = AppLayer(AppSettings(enabled=frozenset(("enip", "modbus", "pgsql")), frames=wanted))
     flow = Flow(proto, b"\x0a\0\0\1", b"\x0a\0\0\2", 40_000, port)
     places = [0, 0]
     for direction, data in turns:
-        step = size if proto == TCP else len(data)
-        for at in range(0, len(data), step):
-            piece = data[at : at + step]
+        if proto == UDP:
+            layer.datagram(datagram(direction, data), flow, NOW)
+            continue
+        for at in range(0, len(data), size):
+            piece = data[at : at + size]
             layer.data(flow, Chunk(direction, places[direction], piece), NOW)
             places[direction] += len(piece)
     parser = flow.app.parser
