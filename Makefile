@@ -1,5 +1,7 @@
 # Two commands do all set-up: `make run` and `make test`. Everything lives in .venv.
-PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)))
+# The first Python on the path that runs and is new enough.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -17,6 +19,7 @@ system:  ## install what comes from the distribution (Debian)
 	@.ci/system-packages
 
 $(STAMP): pyproject.toml setup.py | system
+	@test -n "$(PYTHON)" || { echo "Eastwall needs Python 3.11 or newer" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	EASTWALL_COMPILE=no $(BIN)/pip install --quiet --editable .
@@ -28,7 +31,7 @@ $(DEV): $(STAMP)
 
 $(BUILT): $(STAMP) $(HOT)
 	@if command -v cc >/dev/null 2>&1; then \
-	  echo "compiling the hot modules"; $(BIN)/pip install --quiet setuptools; $(BIN)/python setup.py --quiet build_ext --inplace; \
+	  echo "compiling the hot modules"; $(BIN)/pip install --quiet setuptools; $(BIN)/python setup.py --quiet build_ext --inplace --parallel 2; \
 	else echo "no C compiler: running uncompiled (slower, same results)"; fi
 	@touch $@
 
