@@ -47,6 +47,7 @@ class Outcome:
     protocols: list[str] = field(default_factory=list)
     logs: list[Any] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
     calls: int = 0
 
 
@@ -99,6 +100,7 @@ def run(layer: AppLayer, session: Session, *, forget: bool = False) -> Outcome:
         for tx in parser.transactions:
             _ask(tx, parser.name)
             _ask_foreign(tx)
+            outcome.transactions.append(tx)
             outcome.logs.append((parser.name, tx.id, _plain(tx), sorted(tx.events)))
     outcome.events = sorted({event for parser in _parsers(flow) for event in parser.events})
     return outcome

@@ -5,6 +5,10 @@ The number of examples is that of the profile (see ``tests/conftest.py``), never
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import fuzz_application
 import fuzz_core
 import pytest
 from fuzz_application import PARSED
@@ -17,6 +21,7 @@ from hypothesis import strategies as st
 from appliance.protocols import registry
 
 CASES = [(target, name) for target in TARGETS for name in saved(target)]
+MANY = fuzz_application.SETTINGS.max_transactions
 NUMBERS = st.integers(0, MOST)
 STEPS = st.lists(st.tuples(st.integers(0, WAYS - 1), NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=8)
 TURNS = st.builds(
@@ -78,6 +83,42 @@ def test_any_cutting_tells_the_same(target, data, sizes):
     )
     assert (pieces.logs, pieces.events) == (whole.logs, whole.events)
     assert pieces.protocols[-1:] == whole.protocols[-1:]
+
+
+@pytest.mark.parametrize("target", [name for name in PARSED if "tcp" in registry.ALL[name].transports])
+@settings(max_examples=settings().max_examples // 4)
+@given(data=st.data(), steps=STEPS, sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8))
+def test_any_cutting_of_damaged_inputs_tells_the_same(target, data, steps, sizes):
+    """Else an attacker chooses what is seen by the size of the segments."""
+    known = st.sampled_from([s for s in seeds_of(target) if s.transport == "tcp"])
+    session = _with_ends_last(mutate(data.draw(known), steps[:4], data.draw(known)))
+    if session.size > 6000:
+        return
+    whole, pieces = outcome(session), outcome(replace(session, turns=tuple(cut(session.turns, sizes))))
+    # What is recognised from its first bytes may be taken for something else when fewer are seen; and a
+    # piece with more transactions than may live loses the oldest.
+    if whole.protocols == pieces.protocols and max(len(whole.logs), len(pieces.logs)) < MANY:
+        assert (pieces.logs, pieces.events) == (whole.logs, whole.events)
+
+
+def _with_ends_last(session: Session) -> Session:
+    """A direction that has ended says no more."""
+    turns, ended = [], set()
+    for turn in session.turns:
+        if turn.direction not in ended:
+            turns.append(turn)
+        if turn.kind == END:
+            ended.add(turn.direction)
+    return replace(session, turns=tuple(turns))
+
+
+@pytest.mark.parametrize("target", PARSED)
+def test_asking_often_changes_nothing(target):
+    """Rules and logs ask for the same any number of times; what that costs may not use up what is told."""
+    for session in seeds_of(target):
+        for tx in outcome(session).transactions:
+            first = json.dumps([tx.log(), tx.records({})])
+            assert all(json.dumps([tx.log(), tx.records({})]) == first for _ in range(400))
 
 
 _SEEDS: dict[str, list[Session]] = {}

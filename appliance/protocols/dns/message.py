@@ -50,13 +50,14 @@ class Names:
     Without it a message of 64 KB with thousands of pointers into one long name costs a second.
     """
 
-    __slots__ = ("budget", "events", "raw")
+    __slots__ = ("_known", "budget", "events", "raw")
 
     def __init__(self, raw: bytes) -> None:
         """Read names out of ``raw``; ``events`` collects what was wrong."""
         self.raw = raw
         self.budget = MAX_WORK
         self.events: list[str] = []
+        self._known: dict[int, tuple[bytes, int] | None] = {}
 
     def note(self, event: str) -> None:
         """Record an event once."""
@@ -88,6 +89,20 @@ class Names:
             size = self._keep(labels, raw[at + 1 : at + 1 + length], size)
             at += 1 + length
         raise Malformed
+
+    def again(self, at: int) -> tuple[bytes, int]:
+        """Read a name that rules and logs ask for any number of times: it is paid for once.
+
+        Raises:
+            Malformed: as :meth:`read`, each time.
+        """
+        if at not in self._known:
+            self._known[at] = None
+            self._known[at] = self.read(at)
+        found = self._known[at]
+        if found is None:
+            raise Malformed
+        return found
 
     def _jump(self, at: int, jumps: int) -> int:
         if at + 1 >= len(self.raw):

@@ -28,11 +28,11 @@ def _address6(_: Message, record: Record) -> Any:
 
 
 def _name(message: Message, record: Record) -> Any:
-    return text(message.names.read(record.start)[0])
+    return text(message.names.again(record.start)[0])
 
 
 def _mail(message: Message, record: Record) -> Any:
-    return text(message.names.read(record.start + 2)[0])
+    return text(message.names.again(record.start + 2)[0])
 
 
 def _strings(_: Message, record: Record) -> Any:
@@ -46,8 +46,8 @@ def _strings(_: Message, record: Record) -> Any:
 
 
 def _soa(message: Message, record: Record) -> Any:
-    mname, at = message.names.read(record.start)
-    rname, at = message.names.read(at)
+    mname, at = message.names.again(record.start)
+    rname, at = message.names.again(at)
     if at + _SOA.size > len(message.raw):
         return None
     serial, refresh, retry, expire, minimum = _SOA.unpack_from(message.raw, at)
@@ -65,7 +65,7 @@ def _srv(message: Message, record: Record) -> Any:
     if len(record.data) < _SRV.size:
         return None
     priority, weight, port = _SRV.unpack_from(record.data)
-    target = text(message.names.read(record.start + _SRV.size)[0])
+    target = text(message.names.again(record.start + _SRV.size)[0])
     return {"priority": priority, "weight": weight, "port": port, "name": target}
 
 
@@ -118,7 +118,7 @@ def names(message: Message, records: list[Record]) -> list[bytes]:
         if offset is None or len(record.data) <= offset:
             continue
         try:
-            found.append(message.names.read(record.start + offset)[0])
+            found.append(message.names.again(record.start + offset)[0])
         except Malformed:
             continue
     return found

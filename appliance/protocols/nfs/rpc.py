@@ -96,8 +96,7 @@ class Records:
         held = self._held
         held += chunk
         out: list[bytes] = []
-        if self.lost and probe_stream(bytes(held[:64])) != PROBE_YES:
-            held.clear()
+        if self.lost and not self._found(chunk):
             return out
         self.lost = False
         while len(held) >= 4 or (self._skip and held):
@@ -120,6 +119,17 @@ class Records:
                 out.append(bytes(self._record))
                 self._record.clear()
         return out
+
+    def _found(self, chunk: bytes) -> bool:
+        """Tell whether a record begins with what is held, or else with the last piece; keep what may be."""
+        held = self._held
+        answer = probe_stream(bytes(held[:64]))
+        if answer == PROBE_NO:
+            held[:] = chunk
+            answer = probe_stream(chunk[:64])
+        if answer == PROBE_NO:
+            held.clear()
+        return answer == PROBE_YES
 
     def gap(self, length: int) -> None:
         """Go on after a hole."""

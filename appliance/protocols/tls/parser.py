@@ -222,12 +222,19 @@ class TlsParser(Parser):
     def _begin(self, direction: int, chunk: bytes) -> bytes:
         """See whether an SSLv2 hello opens the stream; give what remains for the record reader."""
         side = self._sides[direction]
+        if direction == TOSERVER:
+            self._first += chunk
+            if sslv2.wants_more(self._first):
+                return b""
+            chunk = bytes(self._first)
+            self._first.clear()
         side.started = True
-        if not sslv2.is_client_hello(chunk) or direction != TOSERVER:
+        if direction != TOSERVER or not sslv2.is_client_hello(chunk):
             return chunk
         hello, used, event = sslv2.parse(chunk)
         if event:
             self._collect([event])
+            side.reader.dead = True  # no TLS follows what was to be its first message
         if hello is not None:
             self.tx.client = hello
             self.tx.advance(direction, HELLO)
