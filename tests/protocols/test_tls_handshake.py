@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 import struct
 
@@ -33,8 +33,8 @@ def identity(tmp_path_factory) -> str:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(0x0A0B0C)
-        .not_valid_before(datetime.datetime(2026, 1, 2, 3, 4, 5))  # noqa: DTZ001
-        .not_valid_after(datetime.datetime(2027, 1, 2, 3, 4, 5))  # noqa: DTZ001
+        .not_valid_before(dt.datetime(2026, 1, 2, 3, 4, 5))  # noqa: DTZ001
+        .not_valid_after(dt.datetime(2027, 1, 2, 3, 4, 5))  # noqa: DTZ001
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("web-1.example")]), critical=False)
         .sign(key, hashes.SHA256())
     )
