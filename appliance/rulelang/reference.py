@@ -24,7 +24,8 @@ KINDS = (
 _INTRODUCTION = """# Rules
 
 Rules are written in Suricata's language, as release 8 has it. This page is made from the keyword registry
-(`python -m appliance.rulelang.reference > docs/rules.md`) and a test keeps it in step.
+(`python -m appliance.daemon.reference rules > docs/rules.md`) and a test keeps it in step. The last
+column says whether rules with the keyword load here; the others are refused as not supported.
 
 ```
 alert http $HOME_NET any -> $EXTERNAL_NET any (msg:"admin"; http.uri; content:"/admin"; sid:1000001;)
@@ -42,8 +43,8 @@ Numbers take `5`, `!5`, `<5`, `<=5`, `>5`, `>=5`, `5<>9` and `5-9` (both ends ex
 def document(supported: Callable[[str], bool] | None = None) -> str:
     """Write the reference.
 
-    ``supported`` tells of a keyword's present-day name whether detection carries it out; without it the
-    column is left out.
+    ``supported`` tells of the present-day name of a keyword or buffer whether detection carries it out;
+    without it the column is left out.
     """
     parts = [_INTRODUCTION, *_header_parts()]
     for kind, title in KINDS:
@@ -81,8 +82,13 @@ def _table(words: list[Keyword], supported: Callable[[str], bool] | None) -> Ite
     for word in sorted(words, key=lambda one: one.name):
         cells = [f"`{word.name}`", _argument(word), " ".join(word.protocols), _codes(word.aliases)]
         if supported:
-            cells.append("yes" if supported(word.name) else "no")
+            cells.append("yes" if _carried_out(word, supported) else "no")
         yield f"| {' | '.join(cells)} |"
+
+
+def _carried_out(word: Keyword, supported: Callable[[str], bool]) -> bool:
+    """Tell whether a keyword does something; one that only leads to a buffer does what the buffer does."""
+    return word.kind == "meta" or (word.kind != "refused" and supported(word.buffer or word.name))
 
 
 def _argument(word: Keyword) -> str:
@@ -101,7 +107,3 @@ def _some(names: Mapping[str, int]) -> str:
     """Name the first few words that stand for numbers."""
     words = list(names)
     return ", ".join(words[:6]) + (", …" if len(words) > 6 else "")
-
-
-if __name__ == "__main__":
-    print(document(), end="")
