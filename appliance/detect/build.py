@@ -68,6 +68,7 @@ class RuleBuilder:
         self.segments: list[Segment] = []
         self.conditions: list[FileCondition] = []
         self.store = False
+        self.way = ""  # of the files that are meant
 
     def build(self) -> Signature:
         """Build it all.
@@ -234,6 +235,8 @@ class RuleBuilder:
         if found is None:
             return False
         self.conditions.append(found)
+        if isinstance(node, tree.IntMatch) and node.extra:
+            self.way = node.extra
         if isinstance(node, tree.FileHash):
             self.signature.needs.add(node.algorithm)
         if isinstance(found, files.MagicCondition):
@@ -354,7 +357,7 @@ class RuleBuilder:
         if self.store:
             self.signature.needs.add("store")
         if self.conditions or self.store:
-            self.signature.tx_tests.append(FileTest(self.conditions, self.store))
+            self.signature.tx_tests.append(FileTest(self.conditions, self.store, self.way))
 
     def _directions(self) -> None:
         """Find the directions in which all tests can be made."""

@@ -37,11 +37,11 @@ class Reader(Check):
     def read(self, ctx: Context) -> int:
         """Leave the number in ``value`` and give the place after it; -1 when it is not there."""
         place = number(self.offset, self.offset_var, ctx)
+        count = number(self.count, self.count_var, ctx)
         if self.relative:
             place += ctx.cursor
-            if place >= len(ctx.data):
+            if place >= len(ctx.data) and count:
                 return -1
-        count = number(self.count, self.count_var, ctx)
         if self.base:
             self.value, used = read_text(ctx.data, place, count, self.base)
             return place + used if used else -1
@@ -106,7 +106,7 @@ class ByteJumpStep(Reader):
 
     @override
     def test(self, ctx: Context) -> bool:
-        """Jump; a place outside the buffer fails."""
+        """Jump; a place behind the end fails, one before the start is the start."""
         after = self.read(ctx)
         if after < 0:
             return False
@@ -115,8 +115,8 @@ class ByteJumpStep(Reader):
             step += -step % 4
         step += number(self.post, self.post_var, ctx)
         start = 0 if self.from_beginning else len(ctx.data) if self.from_end else after
-        place = start + step
-        if place < 0 or place >= len(ctx.data):
+        place = max(start + step, 0)
+        if place >= len(ctx.data):
             return False
         ctx.cursor = place
         return True

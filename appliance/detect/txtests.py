@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from appliance.detect.transforms import Change
     from appliance.model.app import BufferSpec, FileObject, Transaction, ValueSpec
 
+_WAYS = {"to_server": {0}, "to_client": {1}}
 # Instances of one buffer that are looked at.
 INSTANCES = 1024
 
@@ -124,7 +125,7 @@ class BufferTest(TxTest):
 
         ``direction`` is "to_server" or "to_client" where the rule wants only one of the buffer's.
         """
-        self.only = {"to_server": {0}, "to_client": {1}}.get(direction, {0, 1})
+        self.only = _WAYS.get(direction, {0, 1})
         self.key = key
         self.chain = chain
         self.absent = absent
@@ -268,12 +269,21 @@ class FileCondition:
 class FileTest(TxTest):
     """All file keywords of a rule: one file has to satisfy every one of them."""
 
-    __slots__ = ("conditions", "store")
+    __slots__ = ("conditions", "only", "store")
 
-    def __init__(self, conditions: list[FileCondition], store: bool) -> None:
-        """Test files; with ``store`` the one that passes is kept."""
+    def __init__(self, conditions: list[FileCondition], store: bool, direction: str = "") -> None:
+        """Test files; with ``store`` the one that passes is kept.
+
+        ``direction`` is "to_server" or "to_client" where the rule wants only files that travel so.
+        """
         self.conditions = conditions
         self.store = store
+        self.only = _WAYS.get(direction, {0, 1})
+
+    @override
+    def directions(self, protocols: frozenset[str] | None) -> set[int]:
+        """Give the directions that the rule wants."""
+        return set(self.only)
 
     @override
     def check(self, view: TxView, ctx: Context) -> int:

@@ -53,6 +53,13 @@ CASES = [
     ('byte_jump:1,0,post_offset -1; content:"x"; distance:0; within:1;', b"\x03abx", True),
     ('byte_jump:1,0,from_end,post_offset -2; content:"x"; distance:0; within:1;', b"\x00abxd", True),
     ("byte_jump:1,0;", b"\x09abc", False),
+    (
+        'content:"bc"; byte_jump:0,0,relative,post_offset -2; content:"bc"; distance:0; within:2;',
+        b"abc",
+        True,
+    ),
+    ('content:"bc"; byte_jump:0,0,relative,post_offset -9; content:"a"; distance:0; within:1;', b"abc", True),
+    ('content:"bc"; byte_jump:1,0,relative;', b"abc", False),
     ('byte_extract:1,0,len; content:"x"; offset:len; depth:1;', b"\x03abx", True),
     ('byte_extract:1,0,len; content:"x"; offset:len; depth:1;', b"\x02abx", False),
     ("byte_extract:1,0,v; byte_test:1,=,v,1;", b"\x07\x07", True),

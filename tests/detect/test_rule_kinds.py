@@ -333,6 +333,19 @@ def test_rule_over_both_directions_finds_the_request_by_the_response():
     assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [1]
 
 
+def test_file_of_one_direction_in_a_rule_over_both():
+    engine = detector(
+        'alert http any any => any any (http.uri; content:"down"; filesize:to_client,>3;)',
+        'alert http any any => any any (http.uri; content:"down"; filesize:to_server,>3;)',
+    )
+    tx, file = ToyTx(0, (COMPLETE, 0), http__uri=b"/download"), FileObject(0, b"a", 1, 0)
+    file.size = 10
+    stream = flow(6, "http", [tx])
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    tx.files.append(file)
+    assert sids(engine.inspect(tcp(b"", 1), stream, NOW)) == [1]
+
+
 def test_alert_limit():
     bodies = [f'alert udp any any -> any any (content:"abc"; priority:{n + 1};)' for n in range(20)]
     found = detector(*bodies).inspect(packet(b"abc"), None, NOW)

@@ -6,7 +6,7 @@ import pytest
 from detect_world import CLIENT, NOW, SECOND, SETTINGS, ToyTx, detector, flow, packet, refused, sids, tcp
 
 from appliance.config.settings import DetectSettings
-from appliance.detect.cache import FileCache
+from appliance.daemon.filecache import FileCache
 from appliance.detect.hosttable import HostTable
 from appliance.detect.resources import Resources
 from appliance.detect.threshold import CounterTable
