@@ -37,7 +37,7 @@ LEFT = {
             "newer",
             "older",
         ),
-        *("parent", "queue", "tcp", "timeout"),
+        *("parent", "queue", "tcp", "timeout", "vars"),
     },
     TcpPeer: {"buffer", "held", "kept", "segments"},  # lists and their sizes, each checked on its own
     TcpSession: {"client", "queue", "server"},
