@@ -15,7 +15,7 @@ from pathlib import Path
 
 from appliance import rulelang
 from appliance.config.settings import DetectSettings
-from appliance.detect.cache import FileCache
+from appliance.daemon.filecache import FileCache
 from appliance.rulelang.codec import decode, encode
 from appliance.rulelang.context import ParseResult, RuleContext
 from appliance.rulelang.parse import parse_file

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from appliance.config.errors import ConfigError
 from appliance.config.settings import Settings
+from appliance.daemon.filecache import FileCache
 from appliance.daemon.memory import without_collecting
 from appliance.daemon.resources import open_resources, read_text
 from appliance.daemon.rulecache import RuleReader
-from appliance.detect.cache import FileCache
 from appliance.detect.compiler import compile_rules
 from appliance.detect.ruleset import Ruleset
 from appliance.detect.signature import Kind, Signature

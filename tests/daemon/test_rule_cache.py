@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from appliance.config.settings import DetectSettings, Settings
 from appliance.daemon import memory, rulecache
+from appliance.daemon.filecache import FileCache
 from appliance.daemon.ruleload import load_rules
-from appliance.detect.cache import FileCache
 from appliance.rulelang.codec import decode, encode
 from appliance.rulelang.context import ParseResult, RuleContext
 from appliance.rulelang.parse import parse_file
