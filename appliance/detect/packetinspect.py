@@ -96,6 +96,8 @@ class PacketInspector:
         app = self._ctx.flow.app
         if app is None or not self._ruleset.protocol_only:
             return
+        if self._ctx.flow.tcp is not None and not self._ctx.established:
+            return  # announced by another flow, and not there yet
         proto = (app.tc if self._ctx.direction else app.ts) or app.proto
         if proto and proto != state.app_seen[self._ctx.direction]:
             state.app_seen[self._ctx.direction] = proto

@@ -83,7 +83,8 @@ def _protocol_only(signature: Signature, option: FlowOption | None) -> bool:
     """Only the application's name is asked for, by keyword; one in the header counts for each packet."""
     if signature.protocols is not None or signature.packet_tests or not signature.matchers:
         return False
-    if option is not None and (option.established is not None or option.stateless):
+    stateful = option is not None and (option.established is not None or option.stateless)
+    if stateful and signature.rule.prefilter != "app-layer-protocol":
         return False
     return all(isinstance(matcher, AppProtocolMatcher) for matcher in signature.matchers)
 

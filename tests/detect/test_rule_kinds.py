@@ -56,6 +56,16 @@ def test_protocol_rule_fires_once_when_recognised():
     assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 0, 1)] == [[1], [], [1]]
 
 
+def test_prefilter_on_the_protocol_asks_once_however_established():
+    engine, stream = (
+        detector("alert tcp any any -> any any (flow:established; app-layer-protocol:!tls; prefilter;)"),
+        flow(6, "http", established=False),
+    )
+    assert sids(engine.inspect(tcp(), stream, NOW)) == []
+    stream.tcp.state = TcpState.ESTABLISHED
+    assert [sids(engine.inspect(tcp(b"x"), stream, NOW)) for _ in range(2)] == [[1], []]
+
+
 def test_protocol_of_the_header_counts_for_each_packet():
     engine, stream = detector("alert http any any -> any any (flow:established;)"), flow()
     assert sids(engine.inspect(tcp(), stream, NOW)) == []
