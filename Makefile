@@ -21,7 +21,7 @@ system:  ## install what comes from the distribution (Debian)
 $(STAMP): pyproject.toml setup.py | system
 	@test -n "$(PYTHON)" || { echo "Eastwall needs Python 3.11 or newer" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --upgrade pip 'setuptools>=77'
 	EASTWALL_COMPILE=no $(BIN)/pip install --quiet --editable .
 	@touch $@
 
@@ -31,7 +31,7 @@ $(DEV): $(STAMP)
 
 $(BUILT): $(STAMP) $(HOT)
 	@if command -v cc >/dev/null 2>&1; then \
-	  echo "compiling the hot modules"; $(BIN)/pip install --quiet setuptools; $(BIN)/python setup.py --quiet build_ext --inplace --parallel 2; \
+	  echo "compiling the hot modules"; $(BIN)/python setup.py --quiet build_ext --inplace --parallel 2; \
 	else echo "no C compiler: running uncompiled (slower, same results)"; fi
 	@touch $@
 
