@@ -230,6 +230,7 @@ class Parser:
         self.failure = ""  # what made it fail: "parser" for data, "gap" for a hole; set from outside
         self.counted = False  # among the parsers that failed
         self.counted_tx = 0  # transactions counted so far
+        self.closed_tx = -1  # newest transaction that was ended because there were too many
         self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
         self.carry: Any = None  # state for the parser that follows
         self.known_as = ""  # name by which the flow goes from now on, with the same parser (DNS over HTTPS)

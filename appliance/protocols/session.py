@@ -313,7 +313,7 @@ def _stream_frames(state: AppState, parser: Parser) -> None:
 
 
 def _sent_by(spec: ProtocolSpec, flow: Flow, direction: int, data: bytes) -> int:
-    """Say which end bytes are from: what they show, or else the end with the port of the protocol's servers."""
+    """Say which end bytes are from: what they show, or else the end with a port of the protocol's servers."""
     found = spec.sender(data) if spec.sender is not None else -1
     if found >= 0:
         return found
@@ -353,7 +353,12 @@ def _close_oldest(parser: Parser, limit: int) -> None:
     if surplus > limit:
         del parser.transactions[: surplus - limit]
         surplus = limit
-    for tx in parser.transactions[:surplus]:
+    # Those closed the last time are not looked at again: the cost is that of the new ones.
+    for at in range(surplus - 1, -1, -1):
+        tx = parser.transactions[at]
+        if tx.id <= parser.closed_tx:
+            break
         if not tx.done:
             tx.progress[:] = [COMPLETE, COMPLETE]
             tx.updated = True
+    parser.closed_tx = max(parser.closed_tx, parser.transactions[surplus - 1].id)

@@ -24,6 +24,7 @@ class RequestSide(Side):
 
     direction = 0
     word = "request"
+    probed = 0  # bytes after a request line without protocol that were looked at
 
     @override
     def on_start(self) -> bool:
@@ -79,6 +80,7 @@ class RequestSide(Side):
         tx.bodies[0].name = tx.bodies[1].name = tx.target.path
         tx.bodies[0].is_file = tx.request.method.upper() in _UPLOADS
         tx.advance(0, LINE)
+        self.probed = 0
         self.state = self.on_headers if tx.request.protocol else self.on_short
 
     def on_short(self) -> bool:
@@ -86,8 +88,8 @@ class RequestSide(Side):
         tx = self.tx
         if tx is None:
             return False
-        start = 0
-        while start < _PROBE:
+        while self.probed < _PROBE:
+            start = self.probed
             at = self.buffer.find(b"\n", start, _PROBE)
             line = bytes(self.buffer[start : _PROBE if at < 0 else at])
             if looks_like_field(line):
@@ -98,7 +100,7 @@ class RequestSide(Side):
                 break
             if not line.strip(b"\r") or looks_like_request(line):
                 return self._short()
-            start = at + 1
+            self.probed = at + 1
         if len(self.buffer) >= _PROBE or self.ended:
             return self._short()
         return False
