@@ -6,18 +6,19 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE, Parser
+from appliance.model.app import COMPLETE
 from appliance.protocols.dcerpc import pdu as wire
 from appliance.protocols.dcerpc.calls import Association, Call
 from appliance.protocols.dcerpc.reader import PduReader
 from appliance.protocols.dcerpc.transaction import DcerpcTransaction
 from appliance.protocols.marks import Marks, message
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
+from appliance.protocols.transports import EitherParser
 
 MAX_DATAGRAM_CALLS = 256  # open in one flow
 
 
-class DcerpcParser(Parser):
+class DcerpcParser(EitherParser):
     """Calls of one flow."""
 
     name = "dcerpc"
@@ -31,12 +32,6 @@ class DcerpcParser(Parser):
         self._readers = (PduReader(), PduReader())
         self._marks = Marks()
         self._activities: dict[tuple[str, int], DcerpcTransaction] = {}
-
-    @override
-    def open(self, flow: Any, app: Any, carried: Any) -> None:
-        """Learn whether the flow is TCP."""
-        del app, carried
-        self.stream = flow.proto == 6
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
+from appliance.model.app import COMPLETE, BufferValue, Transaction
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.dns import log, rdata
 from appliance.protocols.dns.message import HEADER_LEN, Message, Names, Record, parse
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
+from appliance.protocols.transports import EitherParser
 
 _MAX_OPCODE = 6
 _MAX_HELD = 2 + 0xFFFF
@@ -87,7 +88,7 @@ class DnsTransaction(Transaction):
         return TOSERVER if log.is_version2(options) else self.direction
 
 
-class DnsParser(Parser):
+class DnsParser(EitherParser):
     """Messages of one flow. ``stream`` is set for TCP, where each has its length before it."""
 
     name = "dns"
@@ -96,15 +97,8 @@ class DnsParser(Parser):
     def __init__(self, settings: Any = None) -> None:
         """Start with nothing held back."""
         super().__init__(settings)
-        self.stream = False
         self._held = (bytearray(), bytearray())
         self._lost = [False, False]
-
-    @override
-    def open(self, flow: Any, app: Any, carried: Any) -> None:
-        """Learn whether the flow is TCP."""
-        del app, carried
-        self.stream = flow.proto == 6
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

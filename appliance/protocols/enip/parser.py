@@ -6,12 +6,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE, BufferValue, Parser, Transaction
+from appliance.model.app import COMPLETE, BufferValue, Transaction
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.enip.encapsulation import ALONE, COMMANDS, HEADER, STATUSES, Pdu, parse
 from appliance.protocols.marks import Marks, message
 from appliance.protocols.reader import note
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
+from appliance.protocols.transports import EitherParser
 
 MAX_OPEN = 512
 _NUMBERS = {
@@ -90,7 +91,7 @@ def _of_cip(pdu: Pdu, name: str) -> Any:
     return [value for one in messages for value in one.of(_PATHS.get(name, ""))] or None
 
 
-class EnipParser(Parser):
+class EnipParser(EitherParser):
     """Messages of one flow."""
 
     name = "enip"
@@ -99,17 +100,10 @@ class EnipParser(Parser):
     def __init__(self, settings: Any = None) -> None:
         """Start with nothing asked."""
         super().__init__(settings)
-        self.stream = False
         self._held = (bytearray(), bytearray())
         self._marks = Marks()
         self._open: dict[tuple[int, bytes, int], list[EnipTransaction]] = {}
         self._waiting = 0
-
-    @override
-    def open(self, flow: Any, app: Any, carried: Any) -> None:
-        """Learn whether the flow is TCP."""
-        del app, carried
-        self.stream = flow.proto == 6
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import BufferValue, Parser
+from appliance.model.app import BufferValue
 from appliance.protocols.krb5 import names
 from appliance.protocols.krb5.message import Message, parse
 from appliance.protocols.single import MessageTransaction
+from appliance.protocols.transports import EitherParser
 
 # A ticket with the groups of a Windows user stays below 64 KiB, and a request carries two at most.
 MAX_MESSAGE = 256 << 10
@@ -78,7 +79,7 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
 
 
-class KrbParser(Parser):
+class KrbParser(EitherParser):
     """Messages of one flow; over TCP each has its length before it."""
 
     name = "krb5"
@@ -87,16 +88,9 @@ class KrbParser(Parser):
     def __init__(self, settings: Any = None) -> None:
         """Start with nothing held back."""
         super().__init__(settings)
-        self.stream = False
         self._held = (bytearray(), bytearray())
         self._skip = [0, 0]
         self._request = 0
-
-    @override
-    def open(self, flow: Any, app: Any, carried: Any) -> None:
-        """Learn whether the flow is TCP."""
-        del app, carried
-        self.stream = flow.proto == 6
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:

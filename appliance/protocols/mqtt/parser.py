@@ -12,6 +12,7 @@ from appliance.protocols.mqtt.log import size
 from appliance.protocols.mqtt.packet import Packet, fixed_header, parse
 from appliance.protocols.mqtt.transaction import MqttTransaction
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
+from appliance.protocols.transports import HeldSide
 
 MAX_PACKET = 1 << 20
 MAX_OPEN = 1024  # exchanges that wait for an answer
@@ -33,16 +34,6 @@ _INVALID_QOS = 3
 _Key = tuple[str, int, int]
 
 
-class _Side:
-    """Reading state of one direction."""
-
-    __slots__ = ("held", "skip")
-
-    def __init__(self) -> None:
-        self.held = bytearray()
-        self.skip = 0  # bytes of a packet too big to read that are still to come
-
-
 class MqttParser(Parser):
     """Packets of one connection; ``max-msg-length`` and ``max-tx`` are its options."""
 
@@ -57,7 +48,7 @@ class MqttParser(Parser):
         self.max_open = max(1, size(options.get("max-tx"), MAX_OPEN))
         self.version = 0
         self.connected = False
-        self._sides = (_Side(), _Side())
+        self._sides = (HeldSide(), HeldSide())
         self._marks = Marks()
         self._open: dict[_Key, MqttTransaction] = {}
         self._weight = 0
@@ -72,13 +63,9 @@ class MqttParser(Parser):
     @override
     def gap(self, direction: int, length: int) -> None:
         """Only a hole within what is not read anyway does no harm."""
-        side = self._sides[direction]
-        if length <= side.skip:
-            side.skip -= length
-        else:
-            self.failed = True
+        self.failed = self.failed or not self._sides[direction].passes(length)
 
-    def _step(self, direction: int, side: _Side) -> bool:
+    def _step(self, direction: int, side: HeldSide) -> bool:
         """Take one packet; False while it is not complete."""
         held = side.held
         if side.skip:

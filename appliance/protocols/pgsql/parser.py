@@ -14,6 +14,7 @@ from appliance.protocols.pgsql import messages
 from appliance.protocols.pgsql.transaction import ALONE, ENCRYPTION, PgsqlTransaction
 from appliance.protocols.reader import Reader, note, text
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES
+from appliance.protocols.transports import HeldSide
 
 MAX_KEPT = 256 << 10  # bytes of one message that are looked at
 MAX_STARTUP = 10_000
@@ -26,16 +27,6 @@ _ANYTIME = frozenset("ANS")  # notices and notifications, which answer nothing
 _COPYING = frozenset("dcf")
 
 
-class _Side:
-    """Reading state of one direction."""
-
-    __slots__ = ("held", "skip")
-
-    def __init__(self) -> None:
-        self.held = bytearray()
-        self.skip = 0  # bytes of a long message still to come that are not looked at
-
-
 class PgsqlParser(Parser):
     """Messages of one connection."""
 
@@ -45,7 +36,7 @@ class PgsqlParser(Parser):
     def __init__(self, settings: Any = None) -> None:
         """Start before the first message, which has no type."""
         super().__init__(settings)
-        self._sides = (_Side(), _Side())
+        self._sides = (HeldSide(), HeldSide())
         self._open: deque[PgsqlTransaction] = deque()
         self._started = False
         self._marks = Marks()
@@ -64,13 +55,9 @@ class PgsqlParser(Parser):
     @override
     def gap(self, direction: int, length: int) -> None:
         """Only a hole within what is not read anyway does no harm."""
-        side = self._sides[direction]
-        if length <= side.skip:
-            side.skip -= length
-        else:
-            self.failed = True
+        self.failed = self.failed or not self._sides[direction].passes(length)
 
-    def _step(self, direction: int, side: _Side) -> bool:
+    def _step(self, direction: int, side: HeldSide) -> bool:
         """Take one message; False while it is not complete."""
         held = side.held
         if side.skip:
@@ -133,7 +120,7 @@ class PgsqlParser(Parser):
             self.upgrade = "tls"
         return True
 
-    def _typed(self, direction: int, side: _Side) -> bool:
+    def _typed(self, direction: int, side: HeldSide) -> bool:
         """Take a message with type and length, as much of it as is looked at."""
         held = side.held
         if len(held) < 1 + _LENGTH:

@@ -6,11 +6,12 @@ from typing import Any
 
 from typing_extensions import override
 
-from appliance.model.app import BufferValue, Frame, Parser
+from appliance.model.app import BufferValue, Frame
 from appliance.model.packet import TOCLIENT
 from appliance.protocols.reader import MessageTransaction, text
 from appliance.protocols.sip import sdp
 from appliance.protocols.sip.message import MAX_LINE, Message, parse, start_line
+from appliance.protocols.transports import EitherParser
 
 MAX_HEAD = 64 << 10
 MAX_BODY = 64 << 10
@@ -105,7 +106,7 @@ class _Side:
         self.message: tuple[Message, int, bool] | None = None  # headers read, length of the body, in order
 
 
-class SipParser(Parser):
+class SipParser(EitherParser):
     """Messages of one flow."""
 
     name = "sip"
@@ -114,14 +115,7 @@ class SipParser(Parser):
     def __init__(self, settings: Any = None) -> None:
         """Start with nothing held back."""
         super().__init__(settings)
-        self.stream = False
         self._sides = [_Side(), _Side()]
-
-    @override
-    def open(self, flow: Any, app: Any, carried: Any) -> None:
-        """Learn whether the flow is TCP."""
-        del app, carried
-        self.stream = flow.proto == 6
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:
