@@ -27,7 +27,6 @@ def extensions() -> list:
         "boundscheck": True,
         "wraparound": True,
         "annotation_typing": False,
-        "embedsignature": True,
         "binding": True,
     }
     return cythonize(hot_modules(), compiler_directives=directives, nthreads=2, build_dir="build/cython")
