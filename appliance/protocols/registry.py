@@ -45,7 +45,6 @@ from appliance.protocols import (
 )
 from appliance.protocols.recognised import SPECS
 from appliance.protocols.spec import STATES, ProtocolSpec
-from appliance.protocols.tls import dtls
 
 # Protocols with a parser. A protocol that is also in the recognised-only list is taken from here.
 # SIP comes before HTTP, with which it shares method names but not versions.
@@ -62,7 +61,6 @@ _PARSED: tuple[ProtocolSpec, ...] = (
     tftp.SPEC,
     *ssh.SPECS,
     *tls.SPECS,
-    dtls.SPEC,
     *quic.SPECS,
     *websocket.SPECS,
     *krb5.SPECS,

@@ -50,22 +50,22 @@ mdns|mdns.answers.rrname
 mdns|mdns.authorities.rrname
 mdns|mdns.additionals.rrname
 mdns|mdns.response.rrname
-tls|tls.sni tls_sni
-tls|tls.cert_subject tls_cert_subject
-tls|tls.cert_issuer tls_cert_issuer
-tls|tls.cert_serial tls_cert_serial
-tls|tls.cert_fingerprint tls_cert_fingerprint
-tls|tls.certs tls_certs
-tls|tls.subjectaltname
-tls|tls.random
-tls|tls.random_time
-tls|tls.random_bytes
-tls|tls.alpn
-tls quic|ja3.hash ja3_hash
-tls quic|ja3.string ja3_string
-tls quic|ja3s.hash
-tls quic|ja3s.string
-tls quic|ja4.hash ja4_hash
+tls dtls|tls.sni tls_sni
+tls dtls|tls.cert_subject tls_cert_subject
+tls dtls|tls.cert_issuer tls_cert_issuer
+tls dtls|tls.cert_serial tls_cert_serial
+tls dtls|tls.cert_fingerprint tls_cert_fingerprint
+tls dtls|tls.certs tls_certs
+tls dtls|tls.subjectaltname
+tls dtls|tls.random
+tls dtls|tls.random_time
+tls dtls|tls.random_bytes
+tls dtls|tls.alpn
+tls dtls quic|ja3.hash ja3_hash
+tls dtls quic|ja3.string ja3_string
+tls dtls quic|ja3s.hash
+tls dtls quic|ja3s.string
+tls dtls quic|ja4.hash ja4_hash
 quic|quic.version
 quic|quic.sni
 quic|quic.ua
@@ -200,9 +200,9 @@ _DISGUISED = """
 filename|http1 http2 smtp ftp ftp-data smb nfs|file.name
 fileext|http1 http2 smtp ftp ftp-data smb nfs|file.name
 filemagic|http1 http2 smtp ftp ftp-data smb nfs|file.magic
-tls.subject|tls|tls.cert_subject
-tls.issuerdn|tls|tls.cert_issuer
-tls.fingerprint|tls|tls.cert_fingerprint
+tls.subject|tls dtls|tls.cert_subject
+tls.issuerdn|tls dtls|tls.cert_issuer
+tls.fingerprint|tls dtls|tls.cert_fingerprint
 ssh.softwareversion|ssh|ssh.software
 """
 

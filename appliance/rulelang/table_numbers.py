@@ -40,7 +40,7 @@ http2|8|http2.frametype =HTTP2_FRAMES
 http2|32|http2.errorcode =HTTP2_ERRORS
 http2|8|http2.priority
 http2|32|http2.window
-tls|32|tls.cert_chain_len
+tls dtls|32|tls.cert_chain_len
 dhcp|64|dhcp.leasetime
 dhcp|64|dhcp.rebinding_time
 dhcp|64|dhcp.renewal_time

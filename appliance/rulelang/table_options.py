@@ -140,7 +140,7 @@ _TEXTS = (
         "client_hello|server_hello|client_keyx|server_keyx|unknown",
         rf"{_SSL_STATE}(?:[|,]\s*{_SSL_STATE})*",
     ),
-    ("tls", "tls.version", "1.0|1.1|1.2|1.3", r"(?:ssl ?v?[23]|(?:tls ?v?)?1\.[0-3]|0x[0-9a-f]{1,4})"),
+    ("tls dtls", "tls.version", "1.0|1.1|1.2|1.3", r"(?:ssl ?v?[23]|(?:tls ?v?)?1\.[0-3]|0x[0-9a-f]{1,4})"),
     ("tls", "tls_cert_notbefore", "[<|>]date[<>date]", _DATE),
     ("tls", "tls_cert_notafter", "[<|>]date[<>date]", _DATE),
     ("ssh", "ssh.protoversion", "number or 2_compat", r"[0-9.]+|2_compat"),

@@ -101,9 +101,14 @@ def _check_protocols(draft: Draft) -> None:
                 draft.source.at(at),
                 name,
                 f"{name} is for {', '.join(sorted(wanted))}, the rule is for {about}",
-                f"begin the rule with: {header.action} {min(wanted)}",
+                f"begin the rule with: {header.action} {min(wanted, key=_commonness)}",
             )
         possible = left
+
+
+def _commonness(name: str) -> tuple[str, str]:
+    """Order protocols for a hint: those over TCP are likelier to be meant (TLS, not DTLS or QUIC)."""
+    return APP_PROTOCOLS.get(name, ""), name
 
 
 def implied_protocols(rule: Rule) -> frozenset[str]:
@@ -121,6 +126,8 @@ def implied_protocols(rule: Rule) -> frozenset[str]:
                 wanted = DEMANDS.get(_KEYWORD_OF.get(type(node).__name__, ""))
         if wanted:
             possible = wanted if possible is None else possible & wanted
+    if possible and rule.protocol in {"tcp", "udp"}:
+        possible = frozenset(name for name in possible if rule.protocol in APP_PROTOCOLS.get(name, ""))
     return possible or frozenset()
 
 

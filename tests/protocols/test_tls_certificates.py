@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.protocols import registry
 from appliance.protocols.spec import PROBE_NO, PROBE_YES
 from appliance.protocols.tls import certificate, der, dtls, log
 from appliance.protocols.tls.hello import Hello
@@ -105,4 +104,3 @@ def test_dtls_is_recognised() -> None:
     assert dtls.probe(hello[:20]) == PROBE_NO
     assert dtls.probe(b"\x17" + hello[1:]) == PROBE_NO
     assert dtls.probe(b"\x16\x03\x01" + hello[3:]) == PROBE_NO
-    assert registry.ALL["dtls"].parser is None

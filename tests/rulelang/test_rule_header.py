@@ -78,7 +78,9 @@ def test_bad_headers(read, header, column, reason, hint) -> None:
         ("tcp", "app-layer-event:ssh.long_banner;", "ssh"),
         ("tcp", 'content:"a";', ""),
         ("http", 'content:"a";', "http"),
-        ("tcp", 'ja3.hash; content:"a";', ""),
+        ("tcp", 'ja3.hash; content:"a";', "tls"),
+        ("ip", 'ja3.hash; content:"a";', ""),
+        ("udp", 'tls.sni; content:"a";', "dtls"),
         ("tcp", 'frame:smtp.data; content:"a";', "smtp"),
         ("tcp", 'file.data; content:"a"; smtp.helo; content:"b";', "smtp"),
         ("tcp", "dcerpc.opnum:1,3-5;", "dcerpc"),
@@ -93,7 +95,7 @@ def test_implied_protocol(read, head, body, protocol) -> None:
 
 def test_implied_protocols_of_shared_keyword(read) -> None:
     rule = read('alert ip any any -> any any (ja3.hash; content:"a"; sid:1;)')
-    assert implied_protocols(rule) == {"tls", "quic"}
+    assert implied_protocols(rule) == {"tls", "dtls", "quic"}
 
 
 @pytest.mark.parametrize(

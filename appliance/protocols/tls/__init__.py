@@ -1,4 +1,4 @@
-"""TLS and SSL."""
+"""TLS and SSL, and DTLS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from appliance.model.app import COMPLETE, START, BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probing, ProtocolSpec
-from appliance.protocols.tls import log
+from appliance.protocols.tls import dtls, log
 from appliance.protocols.tls.parser import CERT, DONE, HELLO, HELLO_DONE, TlsParser
 from appliance.protocols.tls.records import valid_version
 from appliance.protocols.tls.sslv2 import is_client_hello
@@ -71,10 +71,10 @@ EVENTS = frozenset(
 )
 
 _VERSION_ARGUMENTS = {
-    "1.0": (0x0301,),
+    "1.0": (0x0301, 0xFEFF),
     "1.1": (0x0302,),
-    "1.2": (0x0303,),
-    "1.3": (0x0304,),
+    "1.2": (0x0303, 0xFEFD),
+    "1.3": (0x0304, 0xFEFC),
     "sslv2": (0x0002,),
     "sslv3": (0x0300,),
     "tls1.0": (0x0301,),
@@ -115,6 +115,25 @@ def _probe(data: bytes) -> int:
     return PROBE_YES if sound and (data[0] == 0x15 or data[5] in {1, 2}) else PROBE_NO
 
 
+def _buffers(protocol: str) -> tuple[BufferSpec, ...]:
+    """Give the buffers, which TLS and DTLS have in common."""
+    hello = [
+        BufferSpec(name, (protocol,), sides, HELLO, multi=multi) for name, sides, multi in _HELLO_BUFFERS
+    ]
+    return (
+        *hello,
+        *(BufferSpec(name, (protocol,), _BOTH, CERT, multi=multi) for name, multi in _CERT_BUFFERS),
+    )
+
+
+def _values(protocol: str) -> tuple[ValueSpec, ...]:
+    """Give what both compare; ``ssl_version`` names versions of TLS only."""
+    return (
+        ValueSpec("tls.version", (protocol,), _BOTH, HELLO, _same_version),
+        ValueSpec("tls.cert_chain_len", (protocol,), (TOCLIENT,), CERT),
+    )
+
+
 _RECORD = (Pattern(b"\x16\x03", confirm=_probe),)
 _PORTS = ((443, 443),)
 
@@ -126,17 +145,25 @@ SPECS = (
         probings=tuple(Probing(_probe, direction, _PORTS) for direction in _BOTH),
         states=_STATES,
         frames=frozenset(("pdu", "hdr", "data", "alert", "heartbeat")),
-        buffers=(
-            *(BufferSpec(name, ("tls",), sides, HELLO, multi=multi) for name, sides, multi in _HELLO_BUFFERS),
-            *(BufferSpec(name, ("tls",), _BOTH, CERT, multi=multi) for name, multi in _CERT_BUFFERS),
-        ),
+        buffers=_buffers("tls"),
         values=(
-            ValueSpec("tls.version", ("tls",), _BOTH, HELLO, _same_version),
+            *_values("tls"),
             ValueSpec("ssl_version", ("tls",), _BOTH, HELLO, _named_version),
-            ValueSpec("tls.cert_chain_len", ("tls",), (TOCLIENT,), CERT),
         ),
         log="tls",
         aliases=("ssl",),
         events=EVENTS,
+    ),
+    ProtocolSpec(
+        "dtls",
+        ("udp",),
+        parser=dtls.DtlsParser,
+        probings=tuple(Probing(dtls.probe, direction) for direction in _BOTH),
+        sender=dtls.sender,
+        states=_STATES,
+        buffers=_buffers("dtls"),
+        values=_values("dtls"),
+        log="tls",
+        events=EVENTS - {"invalid_sslv2_header", "invalid_tls_header"},
     ),
 )

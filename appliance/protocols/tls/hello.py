@@ -34,6 +34,7 @@ class Hello:
     alpn: list[bytes] = field(default_factory=list)
     sni: bytes = b""
     events: list[str] = field(default_factory=list)
+    datagram: bool = False  # of DTLS, whose versions count downwards
 
     def negotiated(self) -> int:
         """Give the version that counts: of a server the chosen one, of a client the announced one."""
@@ -46,9 +47,9 @@ class Hello:
         fields = (self.ciphers, self.extensions, self.groups, self.points)
         return ",".join([str(self.version), *(_dashes(numbers) for numbers in fields)])
 
-    def ja4(self, transport: str = "t") -> str:
-        """Give the JA4 fingerprint of a client; ``transport`` is "t" for TCP, "q" for QUIC."""
-        return _ja4(self, transport)
+    def ja4(self, transport: str = "") -> str:
+        """Give the JA4 fingerprint of a client; ``transport`` is "q" for QUIC, else that of TLS or DTLS."""
+        return _ja4(self, transport or ("d" if self.datagram else "t"))
 
 
 def _dashes(numbers: list[int]) -> str:
@@ -86,13 +87,15 @@ def _numbers(data: bytes, size: int = 2) -> list[int]:
     return [int.from_bytes(data[i : i + size], "big") for i in range(0, len(data) - size + 1, size)]
 
 
-def parse_hello(body: bytes, *, client: bool) -> Hello:
-    """Read a hello message; what is cut short is noted and the rest left empty."""
-    hello, cursor = Hello(client), _Cursor(body)
+def parse_hello(body: bytes, *, client: bool, datagram: bool = False) -> Hello:
+    """Read a hello message, ``datagram`` one of DTLS; what is cut short is noted and the rest left empty."""
+    hello, cursor = Hello(client, datagram=datagram), _Cursor(body)
     hello.version = cursor.number(2)
     hello.random = cursor.take(32)
-    if client or hello.version < 0x0304:
+    if client or datagram or hello.version < 0x0304:
         hello.session_id = cursor.vector(1)
+    if client and datagram:
+        cursor.vector(1)  # the cookie
     if client:
         hello.ciphers = _numbers(cursor.vector(2))
         cursor.vector(1)
@@ -152,12 +155,23 @@ def _server_name(hello: Hello, body: bytes) -> None:
     hello.sni = body[5 : 5 + length]
 
 
-_JA4_VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2"}
+_JA4_VERSIONS = {
+    0x0304: "13",
+    0x0303: "12",
+    0x0302: "11",
+    0x0301: "10",
+    0x0300: "s3",
+    0x0002: "s2",
+    0xFEFF: "d1",
+    0xFEFD: "d2",
+    0xFEFC: "d3",
+}
 
 
 def _ja4(hello: Hello, transport: str) -> str:
     offered = [version for version in hello.versions if not is_grease(version)]
-    version = _JA4_VERSIONS.get(max(offered) if offered else hello.version, "00")
+    newest = min if hello.datagram else max
+    version = _JA4_VERSIONS.get(newest(offered) if offered else hello.version, "00")
     ciphers = [cipher for cipher in hello.ciphers if not is_grease(cipher)]
     extensions = [kind for kind in hello.extensions if not is_grease(kind)]
     name = "d" if hello.sni or EXT_SNI in hello.extensions else "i"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from appliance.protocols.tls.certificate import Certificate
     from appliance.protocols.tls.parser import TlsTransaction
 
-TLS13 = 0x0304
+TLS13, DTLS13 = 0x0304, 0xFEFC
 # What ``custom`` calls a field, where the record has another name.
 _CUSTOM = {"issuer": "issuerdn", "not_before": "notbefore", "not_after": "notafter"}
 _BASIC = ("subject", "issuerdn", "session_resumed")
@@ -25,6 +25,10 @@ VERSIONS = {
     0x0302: "TLS 1.1",
     0x0303: "TLS 1.2",
     0x0304: "TLS 1.3",
+    0x0100: "DTLSv0.9",
+    0xFEFF: "DTLSv1.0",
+    0xFEFD: "DTLSv1.2",
+    0xFEFC: "DTLSv1.3",
 }
 
 
@@ -146,6 +150,9 @@ def _fingerprints(tx: TlsTransaction) -> dict[str, Any]:
 
 def _resumed(tx: TlsTransaction) -> bool:
     """Before 1.3 a server that repeats the client's session id and sends no certificate resumes it."""
-    if tx.client is None or tx.server is None or tx.chain or tx.server.negotiated() >= 0x0304:
+    if tx.client is None or tx.server is None or tx.chain:
+        return False
+    version = tx.server.negotiated()
+    if version == DTLS13 if tx.server.datagram else version >= TLS13:
         return False
     return bool(tx.client.session_id) and tx.client.session_id == tx.server.session_id

@@ -24,6 +24,11 @@ def valid_version(version: int) -> bool:
     return 0x0300 <= version <= 0x0304 or version >> 8 == 0x7F
 
 
+def known_handshake(kind: int) -> bool:
+    """Tell whether a handshake message may have this type."""
+    return kind in _KNOWN_HANDSHAKES
+
+
 class RecordReader:
     """Cuts one direction into records. ``dead`` is set when the bytes are no TLS any more."""
 
