@@ -67,6 +67,11 @@ class ReputationTable:
         return -1
 
 
+def _at_ends(direction: str, source: bool, target: bool) -> bool:
+    """Join the answers for the two ends: one by name, both, or any."""
+    return {"src": source, "dst": target, "both": source and target}.get(direction, source or target)
+
+
 class ReputationMatcher(Matcher):
     """``iprep``: compare the score of one end or the other."""
 
@@ -83,10 +88,7 @@ class ReputationMatcher(Matcher):
     @override
     def match(self, ctx: Context) -> bool:
         """Compare."""
-        source = self._holds(ctx.packet.src)
-        target = self._holds(ctx.packet.dst)
-        answers = {"src": source, "dst": target, "both": source and target}
-        return answers.get(self.direction, source or target)
+        return _at_ends(self.direction, self._holds(ctx.packet.src), self._holds(ctx.packet.dst))
 
     def _holds(self, address: bytes) -> bool:
         """Compare one address; one without a score satisfies only ``isnotset``."""
@@ -111,10 +113,7 @@ class CountryMatcher(Matcher):
     @override
     def match(self, ctx: Context) -> bool:
         """Compare; an address without a country matches nothing."""
-        source = self._holds(ctx.packet.src)
-        target = self._holds(ctx.packet.dst)
-        answers = {"src": source, "dst": target, "both": source and target}
-        return answers.get(self.direction, source or target)
+        return _at_ends(self.direction, self._holds(ctx.packet.src), self._holds(ctx.packet.dst))
 
     def _holds(self, address: bytes) -> bool:
         """Compare one address."""

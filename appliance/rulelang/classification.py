@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from appliance.rulelang.errors import shown
-from appliance.rulelang.tree import Position, RuleError
-
-MAX_LINES = 100_000
+from appliance.rulelang.configlines import ConfigLine, read_lines
+from appliance.rulelang.tree import RuleError
 
 # The conventional names. Alerts are compared by description, so these are spelled as everybody does.
 _CONVENTIONAL = """
@@ -58,8 +56,11 @@ coin-mining|Crypto Currency Mining Activity Detected|2
 command-and-control|Malware Command and Control Activity Detected|1
 """
 
-_LINE = re.compile(
-    r"config\s+classification\s*:\s*([A-Za-z][A-Za-z0-9_-]*)\s*,\s*([^,]*?)\s*,\s*(\d{1,5})\s*"
+_LINES = ConfigLine(
+    "classification",
+    re.compile(r"config\s+classification\s*:\s*([A-Za-z][A-Za-z0-9_-]*)\s*,\s*([^,]*?)\s*,\s*(\d{1,5})\s*"),
+    "classification",
+    "write: config classification: short-name,Description,priority",
 )
 
 
@@ -82,22 +83,8 @@ def parse_classifications(text: str, file: str) -> tuple[dict[str, tuple[str, in
     Returns:
         Name (lower case) to (description, priority), and the lines that could not be read.
     """
+    matches, errors = read_lines(text, file, _LINES)
     found: dict[str, tuple[str, int]] = {}
-    errors: list[RuleError] = []
-    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n")[:MAX_LINES], 1):
-        line = raw.strip()
-        if not line or line[0] == "#":
-            continue
-        match = _LINE.fullmatch(line) if len(line) < 2048 else None
-        if match is None:
-            errors.append(
-                RuleError(
-                    Position(file, number),
-                    "classification",
-                    f"{shown(line)} is not a classification",
-                    "write: config classification: short-name,Description,priority",
-                )
-            )
-            continue
+    for match in matches:
         found.setdefault(match[1].lower(), (match[2], int(match[3])))
     return found, errors

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from types import MappingProxyType
 
-from appliance.rulelang.errors import shown
-from appliance.rulelang.tree import Position, RuleError
-
-MAX_LINES = 100_000
+from appliance.rulelang.configlines import ConfigLine, read_lines
+from appliance.rulelang.tree import RuleError
 
 DEFAULT_REFERENCES = MappingProxyType(
     {
@@ -34,7 +32,12 @@ DEFAULT_REFERENCES = MappingProxyType(
     }
 )
 
-_LINE = re.compile(r"config\s+reference\s*:\s*([A-Za-z][A-Za-z0-9_-]*)\s+(\S+)\s*")
+_LINES = ConfigLine(
+    "reference",
+    re.compile(r"config\s+reference\s*:\s*([A-Za-z][A-Za-z0-9_-]*)\s+(\S+)\s*"),
+    "reference type",
+    "write: config reference: name https://prefix/",
+)
 
 
 def parse_references(text: str, file: str) -> tuple[dict[str, str], list[RuleError]]:
@@ -43,22 +46,8 @@ def parse_references(text: str, file: str) -> tuple[dict[str, str], list[RuleErr
     Returns:
         Name (lower case) to URL prefix, and the lines that could not be read.
     """
+    matches, errors = read_lines(text, file, _LINES)
     found: dict[str, str] = {}
-    errors: list[RuleError] = []
-    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n")[:MAX_LINES], 1):
-        line = raw.strip()
-        if not line or line[0] == "#":
-            continue
-        match = _LINE.fullmatch(line) if len(line) < 2048 else None
-        if match is None:
-            errors.append(
-                RuleError(
-                    Position(file, number),
-                    "reference",
-                    f"{shown(line)} is not a reference type",
-                    "write: config reference: name https://prefix/",
-                )
-            )
-            continue
+    for match in matches:
         found.setdefault(match[1].lower(), match[2])
     return found, errors
