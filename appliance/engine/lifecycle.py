@@ -10,11 +10,13 @@ from appliance.engine.pseudo import DIRECTIONS, pseudo_packet
 from appliance.engine.work import Work
 from appliance.model.event import AlertEvent, DropEvent, Event, FlowEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
+from appliance.model.packet import PROTO_GRE, PROTO_IPIP, PROTO_IPV6
 from appliance.model.verdict import Verdict
 
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
+_CARRIERS = frozenset((PROTO_GRE, PROTO_IPIP, PROTO_IPV6))
 _UNINSPECTED = F_BYPASS | F_NO_PAYLOAD_INSPECT | F_DROPPED
 
 
@@ -48,6 +50,8 @@ def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Eve
     if pipe.detector is not None:
         pipe.detector.flow_ended(flow)
     count_end(pipe.counters, flow)
+    if flow.proto in _CARRIERS and pipe.firewall is None:
+        return  # what it carries has flows of its own; a policy may have something to say of this one too
     # Sinks still read the flow's parser and TCP state; the flow itself is let go with the event.
     events.append(FlowEvent(now, flow, flow.end_reason or reason))
 

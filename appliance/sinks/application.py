@@ -75,8 +75,8 @@ def file_fields(file: FileObject) -> dict[str, Any]:
     out["stored"] = file.stored
     if file.stored:
         out["file_id"] = file.store_id
-    if file.start:
-        out["start"], out["end"] = file.start, file.start + file.size
+    if file.range is not None:
+        out["start"], out["end"] = file.range[0], file.range[1]
     out["size"] = file.size
     out["tx_id"] = file.tx_id
     return out
@@ -119,6 +119,8 @@ def anomaly_record(context: Context, event: AnomalyEvent) -> dict[str, Any] | No
     record = header(context, "anomaly", event.now, event.packet, event.flow, PACKET_ENDS)
     if event.tx is not None:
         record["tx_id"] = event.tx.id
+    if context.output.metadata:
+        add_variables(record, event.flow, {})
     body = {"type": event.kind, "event": _event_name(event)}
     if event.kind == "applayer":
         if event.app_proto:

@@ -34,6 +34,7 @@ _SOURCES = {
     "ipv4": "",
     "ipv6": "",
 }
+_OF_FLOWS = frozenset(("flow", "netflow"))
 DIRECTIONS = {TOSERVER: "to_server", TOCLIENT: "to_client"}
 _VERSION = "8.0.0"  # of the record format
 
@@ -64,6 +65,10 @@ def header(
     record["event_type"] = kind
     _add_network(record, packet, flow, ends)
     _add_options(context, record, packet, flow)
+    if context.output.ethernet:
+        ether = _ether(kind, packet, flow, ends)
+        if ether:
+            record["ether"] = ether
     vm = _vm(context, packet, flow, ends)
     if vm:
         record["vm"] = vm
@@ -127,29 +132,29 @@ def _add_options(context: Context, record: dict[str, Any], packet: Packet | None
     output = context.output
     if output.community_id and flow is not None:
         record["community_id"] = community_id(flow, output.community_seed)
-    if output.ethernet:
-        ether = _ether(packet, flow)
-        if ether:
-            record["ether"] = ether
     if output.pcap_file and context.capture_file:
         record["pcap_filename"] = context.capture_file
     if output.suricata_version:
         record["suricata_version"] = _VERSION
 
 
-def _ether(packet: Packet | None, flow: Flow | None) -> dict[str, Any]:
+def _ether(kind: str, packet: Packet | None, flow: Flow | None, ends: int) -> dict[str, Any]:
+    """Give the MAC addresses in the order of the record's ends; records of flows have lists."""
     outer = packet
     while outer is not None and outer.outer is not None:
         outer = outer.outer
-    if outer is not None and outer.eth_src:
-        return {
-            "ether_type": outer.ethertype,
-            "src_mac": mac_text(outer.eth_src),
-            "dest_mac": mac_text(outer.eth_dst),
-        }
-    if packet is None and flow is not None and flow.ether_client:
-        return {"src_macs": [mac_text(flow.ether_client)], "dest_macs": [mac_text(flow.ether_server)]}
-    return {}
+    if packet is not None and outer is not None and outer.eth_src:
+        pair = (outer.eth_src, outer.eth_dst)
+        if flow is not None and ends not in {PACKET_ENDS, packet.direction}:
+            pair = (outer.eth_dst, outer.eth_src)
+        return {"ether_type": outer.ethertype, "src_mac": mac_text(pair[0]), "dest_mac": mac_text(pair[1])}
+    if packet is not None or flow is None or not flow.ether_client:
+        return {}
+    pair = (flow.ether_client, flow.ether_server)
+    source, target = (mac_text(mac) for mac in (pair[::-1] if ends == TOCLIENT else pair))
+    if kind in _OF_FLOWS:
+        return {"src_macs": [source], "dest_macs": [target]}
+    return {"src_mac": source, "dest_mac": target}
 
 
 def _vm(context: Context, packet: Packet | None, flow: Flow | None, ends: int) -> dict[str, Any]:

@@ -133,6 +133,8 @@ class Body:
         if data:
             self._put(data)
         self.cut = True
+        if self.multipart is not None:
+            self._steps(self.multipart.finish())
         if self.file is not None:
             self.tracker.close(self.file, complete=False)
 
