@@ -31,7 +31,7 @@ _FLOW_POLICY = Literal["ignore", "drop-flow", "pass-flow", "bypass", "drop-packe
 _PACKET_POLICY = Literal["ignore", "drop-packet", "pass-packet", "reject"]
 _CHOICES: dict[tuple[type, str], Any] = {
     (Settings, "mode"): Literal["detect", "prevent"],
-    (DecodeSettings, "checksums"): Literal["all", "none", "auto"],
+    (DecodeSettings, "checksums"): Literal["all", "none", "mark", "auto"],
     (DefragSettings, "memcap_policy"): _PACKET_POLICY,
     (FlowSettings, "memcap_policy"): _PACKET_POLICY,
     (StreamSettings, "urgent"): Literal["oob", "inline", "drop", "gap"],

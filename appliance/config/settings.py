@@ -24,7 +24,7 @@ class DecodeSettings:
     teredo: bool = True
     erspan1: bool = True  # ERSPAN type I, which has no header of its own
     vntag: bool = False
-    checksums: str = "auto"  # "all", "none" or "auto" (verified unless the capture shows offload)
+    checksums: str = "auto"  # "all", "none", "mark" (for rules only) or "auto" (unless offloaded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,11 +85,13 @@ def decode_settings(found: Lookup) -> DecodeSettings:
 
 
 def _checksums(found: Lookup) -> str:
-    """Suricata has two switches: one for streams, one for captures; either turns them off."""
+    """Suricata has two switches: one for captures, and one for streams that leaves them to rules."""
     capture = found.text("pcap-file.checksum-checks")
     stream = found.truth("stream.checksum-validation")
-    if stream is False or (capture is not None and capture.lower() in {"no", "false", "off", "0"}):
+    if capture is not None and capture.lower() in {"no", "false", "off", "0"}:
         return "none"
+    if stream is False:
+        return "mark"
     return "all" if found.truth("pcap-file.checksum-checks") else "auto"
 
 

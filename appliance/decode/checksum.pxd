@@ -2,7 +2,7 @@ cimport cython
 from appliance.model.packet cimport Packet
 
 cdef class Checksums:
-    cdef public bint auto, enabled, sampling
+    cdef public bint auto, enabled, lenient, sampling
     cdef public long long seen, bad
     cpdef bint verify(self, Packet packet)
     cpdef sample(self, bint bad)

@@ -13,21 +13,23 @@ RATIO: Final = 10  # more than one in so many wrong: the capturing host offloads
 
 
 class Checksums:
-    """Verifies checksums in one of three modes.
+    """Verifies checksums in one of four modes.
 
-    "all" verifies always and "none" never. "auto" is for captures: it takes a TCP checksum that the
+    "all" verifies always and "none" never; "mark" verifies for rules that ask, and holds nothing against a
+    packet. "auto" is for captures: it takes a TCP checksum that the
     sender's stack left to the network card for right, and stops verifying for good when more than a tenth
     of the first thousand packets were wrong all the same.
     Packets that the kernel hands over before it has filled in their checksum must not be given to it.
     """
 
-    __slots__ = ("auto", "bad", "enabled", "sampling", "seen")
+    __slots__ = ("auto", "bad", "enabled", "lenient", "sampling", "seen")
 
     def __init__(self, mode: str) -> None:
-        """Start in ``mode``: "all", "none" or "auto"."""
-        if mode not in ("all", "none", "auto"):
-            raise ValueError(f"checksum mode {mode!r} is not all, none or auto")
+        """Start in ``mode``: "all", "none", "mark" or "auto"."""
+        if mode not in ("all", "none", "mark", "auto"):
+            raise ValueError(f"checksum mode {mode!r} is not all, none, mark or auto")
         self.enabled: bool = mode != "none"
+        self.lenient: bool = mode == "mark"
         self.auto: bool = mode == "auto"
         self.sampling: bool = self.auto
         self.seen: int = 0
@@ -44,7 +46,7 @@ class Checksums:
             packet.csum |= CSUM_BAD_L4
         if self.sampling:
             self.sample(packet.csum & CSUM_BAD_L4 != 0)
-        return packet.csum == 0
+        return packet.csum == 0 or self.lenient
 
     def sample(self, bad: bool) -> None:
         """Count one packet of the sample and decide at its end."""

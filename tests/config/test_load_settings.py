@@ -125,7 +125,7 @@ def test_modes():
     [
         ({}, "auto"),
         ({"checksums": "none"}, "none"),
-        ({"sets": ("stream.checksum-validation=no",)}, "none"),
+        ({"sets": ("stream.checksum-validation=no",)}, "mark"),
         ({"sets": ("pcap-file.checksum-checks=no",)}, "none"),
         ({"sets": ("pcap-file.checksum-checks=yes",)}, "all"),
         ({"sets": ("stream.checksum-validation=no",), "checksums": "all"}, "all"),

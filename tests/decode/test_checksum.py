@@ -98,6 +98,12 @@ def test_an_unknown_mode_is_refused() -> None:
         Checksums("sometimes")
 
 
+def test_mark_tells_rules_and_holds_nothing_against_the_packet() -> None:
+    wrong = decode(bytes(IP() / TCP(chksum=1)), 101)
+    assert Checksums("mark").verify(wrong)
+    assert wrong.csum
+
+
 @pytest.mark.parametrize(("bad", "stays"), [(0, True), (100, True), (101, False), (1000, False)])
 def test_auto_gives_up_when_the_sample_shows_offload(bad: int, stays: bool) -> None:
     checksums = Checksums("auto")
