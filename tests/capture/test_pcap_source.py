@@ -137,7 +137,9 @@ NG = (
 
 
 @pytest.mark.parametrize(
-    "content", [classic(FRAMES[:2]), NG, gzip.compress(classic(FRAMES[:2])), gzip.compress(NG)]
+    "content",
+    [classic(FRAMES[:2]), NG, gzip.compress(classic(FRAMES[:2]), mtime=0), gzip.compress(NG, mtime=0)],
+    ids=["pcap", "pcapng", "pcap.gz", "pcapng.gz"],
 )
 def test_truncated_anywhere_gives_what_is_whole_and_a_problem(tmp_path, content):
     whole = [f.data for f in read(tmp_path, content)[0]]
