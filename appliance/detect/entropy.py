@@ -32,7 +32,7 @@ class EntropyStep(Check):
         """Take over the node; the result is noted on the flow under the name of the ``buffer``."""
         super().__init__()
         self.node = node
-        self.buffer = buffer.replace(".", "_") or "payload"
+        self.buffer = buffer.replace(".", "_") or "content"
 
     @override
     def test(self, ctx: Context) -> bool:
