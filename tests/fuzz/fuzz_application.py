@@ -48,6 +48,7 @@ class Outcome:
     logs: list[Any] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
+    let_go: bool = False  # nothing more was looked at
     calls: int = 0
 
 
@@ -102,6 +103,7 @@ def run(layer: AppLayer, session: Session, *, forget: bool = False) -> Outcome:
             _ask_foreign(tx)
             outcome.transactions.append(tx)
             outcome.logs.append((parser.name, tx.id, _plain(tx), sorted(tx.events)))
+    outcome.let_go = any(parser.bypass or parser.failed for parser in _parsers(flow))
     outcome.events = sorted({event for parser in _parsers(flow) for event in parser.events})
     return outcome
 
