@@ -125,7 +125,7 @@ def test_variables_reach_modifiers_and_later_options(options) -> None:
 def test_buffers(read, body, expected) -> None:
     rule = read(f"alert tcp any any -> any any ({body} sid:1;)")
     if expected is None:
-        assert "is for tls" in rule.reason
+        assert "tls.sni is for dtls, tls" in rule.reason
     else:
         assert shape(rule.options) == expected
 
