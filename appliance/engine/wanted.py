@@ -84,8 +84,8 @@ def wanted_protocols(
     """Name the protocols to parse; None is all.
 
     Any record may show what parsers find, so with an output all are parsed. Without one it is what
-    rules look into; and where a policy allows or denies applications, those that others begin inside
-    of. To recognise an application nothing has to be parsed.
+    rules look into, and what carries an application that a policy refuses. To recognise an application
+    nothing has to be parsed.
     """
     if settings.eve:
         return None
@@ -95,8 +95,8 @@ def wanted_protocols(
         if names is None:
             return None
         wanted |= names
-    if bound is not None and any(_controls(one.inspection) for one in bound.policies):
-        wanted.update(name for names in _CARRIERS.values() for name in names)
+    for policy in bound.policies if bound is not None else ():
+        wanted |= _controlled(policy.inspection)
     for _ in _CARRIERS:  # a carrier may have a carrier of its own
         wanted.update(name for carried in wanted & _CARRIERS.keys() for name in _CARRIERS[carried])
     return frozenset(wanted)
@@ -115,5 +115,8 @@ def _looked_into(signature: Signature) -> frozenset[str] | None:
     return frozenset(protocol for one in specs for protocol, _ in one)
 
 
-def _controls(inspection: Inspection) -> bool:
-    return bool(inspection.allow_applications or inspection.deny_applications)
+def _controlled(inspection: Inspection) -> frozenset[str]:
+    """Give the protocols that a policy refuses and that begin inside others, so that these are parsed."""
+    if inspection.allow_applications:
+        return frozenset(_CARRIERS.keys() - inspection.allow_applications)
+    return frozenset(_CARRIERS.keys() & inspection.deny_applications)
