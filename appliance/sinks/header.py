@@ -64,7 +64,7 @@ def header(
         record["pcap_cnt"] = packet.number
     record["event_type"] = kind
     _add_network(record, packet, flow, ends)
-    _add_options(context, record, packet, flow)
+    _add_options(context, record, flow)
     if context.output.ethernet:
         ether = _ether(kind, packet, flow, ends)
         if ether:
@@ -127,7 +127,7 @@ def packet_source(packet: Packet) -> str:
     return "defrag" if packet.rebuilt else "wire/pcap"
 
 
-def _add_options(context: Context, record: dict[str, Any], packet: Packet | None, flow: Flow | None) -> None:
+def _add_options(context: Context, record: dict[str, Any], flow: Flow | None) -> None:
     """Add what the output's own options ask for."""
     output = context.output
     if output.community_id and flow is not None:
