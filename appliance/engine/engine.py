@@ -8,7 +8,7 @@ from appliance.engine.counters import count_link
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.work import Result, Trace, Work
-from appliance.model.event import Event, StatsEvent
+from appliance.model.event import ArpEvent, Event, StatsEvent
 
 _ETHERNET = 1
 _COMMON = frozenset((0x0800, 0x86DD, 0x0806))
@@ -48,6 +48,8 @@ class Engine:
         pipe.counters.frame(packet)
         if linktype != _ETHERNET or packet.ethertype not in _COMMON:
             count_link(pipe.counters, packet)
+        if packet.arp_op > 0:
+            events.append(ArpEvent(now, packet))
         work = Work(packet, now, events, trace)
         pipe.run(work)
         pipe.run_inside(work)

@@ -180,9 +180,13 @@ class FlowTable:
         if packet.direction == TOSERVER:
             flow.pkts_ts += 1
             flow.bytes_ts += length
+            flow.ttl_min_ts = min(flow.ttl_min_ts, packet.ttl)
+            flow.ttl_max_ts = max(flow.ttl_max_ts, packet.ttl)
         else:
             flow.pkts_tc += 1
             flow.bytes_tc += length
+            flow.ttl_min_tc = min(flow.ttl_min_tc, packet.ttl)
+            flow.ttl_max_tc = max(flow.ttl_max_tc, packet.ttl)
         flow.last = max(flow.last, now)
         if flow.state == _NEW and flow.proto != PROTO_TCP and flow.pkts_ts and flow.pkts_tc:
             flow.state = _ESTABLISHED
@@ -200,6 +204,8 @@ class FlowTable:
         flow.cport, flow.sport = flow.sport, flow.cport
         flow.pkts_ts, flow.pkts_tc = flow.pkts_tc, flow.pkts_ts
         flow.bytes_ts, flow.bytes_tc = flow.bytes_tc, flow.bytes_ts
+        flow.ttl_min_ts, flow.ttl_min_tc = flow.ttl_min_tc, flow.ttl_min_ts
+        flow.ttl_max_ts, flow.ttl_max_tc = flow.ttl_max_tc, flow.ttl_max_ts
         flow.client_if, flow.server_if = flow.server_if, flow.client_if
         flow.ether_client, flow.ether_server = flow.ether_server, flow.ether_client
         flow.flags ^= F_SWAPPED

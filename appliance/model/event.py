@@ -120,6 +120,14 @@ class PacketEvent:
 
 
 @dataclass(slots=True)
+class ArpEvent:
+    """An ARP message of Ethernet and IPv4."""
+
+    now: int
+    packet: Packet
+
+
+@dataclass(slots=True)
 class StatsEvent:
     """Counters by dotted name: ``decoder.pkts``, ``flow.tcp``."""
 
@@ -139,6 +147,7 @@ class NoticeEvent:
 
 Event = (
     AlertEvent
+    | ArpEvent
     | DropEvent
     | AnomalyEvent
     | AppEvent

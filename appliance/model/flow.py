@@ -76,6 +76,10 @@ class Flow:
         "older",
         "parent",
         "pkts_tc",
+        "ttl_max_tc",
+        "ttl_max_ts",
+        "ttl_min_tc",
+        "ttl_min_ts",
         "pkts_ts",
         "proto",
         "queue",
@@ -120,6 +124,11 @@ class Flow:
         self.pkts_tc: int = 0
         self.bytes_ts: int = 0
         self.bytes_tc: int = 0
+        # Smallest and largest TTL or hop limit of each direction; 255 and 0 before its first packet.
+        self.ttl_min_ts: int = 255
+        self.ttl_max_ts: int = 0
+        self.ttl_min_tc: int = 255
+        self.ttl_max_tc: int = 0
         self.state: int = FlowState.NEW
         self.flags: int = 0
         self.tcp: TcpSession | None = None

@@ -11,6 +11,7 @@ from appliance.model.event import (
     AlertEvent,
     AnomalyEvent,
     AppEvent,
+    ArpEvent,
     DropEvent,
     Event,
     FileDataEvent,
@@ -24,7 +25,7 @@ from appliance.model.event import (
 from appliance.model.identity import VmInterface
 from appliance.sinks.alert import REFERENCES, DropLog, alert_record, frame_record, on, packet_record
 from appliance.sinks.application import anomaly_record, app_records, file_record
-from appliance.sinks.flowlog import StatsLog, flow_record, netflow_records, notice_record
+from appliance.sinks.flowlog import StatsLog, arp_record, flow_record, netflow_records, notice_record
 from appliance.sinks.header import Context
 from appliance.sinks.text import to_line
 
@@ -66,6 +67,7 @@ class EveWriter:
             FrameEvent: self._frame,
             StatsEvent: self._stat,
             NoticeEvent: self._notice,
+            ArpEvent: self._arp,
             PacketEvent: self._packet,
         }
 
@@ -128,6 +130,9 @@ class EveWriter:
     def _packet(self, event: PacketEvent) -> Records:
         wanted = self._types and on(self.context.output.options.get("alert", {}), "tagged-packets")
         return [packet_record(self.context, event)] if wanted and "alert" in self._types else []
+
+    def _arp(self, event: ArpEvent) -> Records:
+        return [arp_record(self.context, event)] if "arp" in self._types else []
 
     def _notice(self, event: NoticeEvent) -> Records:
         return [notice_record(self.context, event)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.model.event import FlowEvent, NoticeEvent, StatsEvent
+from appliance.model.event import ArpEvent, FlowEvent, NoticeEvent, StatsEvent
 from appliance.model.flow import (
     F_ALERTED,
     F_BYPASS,
@@ -19,7 +19,7 @@ from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, TOCLIENT
 from appliance.model.tcp import TcpState
 from appliance.sinks.community import answer_type
 from appliance.sinks.header import PACKET_ENDS, Context, add_variables, app_proto, flow_counters, header
-from appliance.sinks.text import time_text
+from appliance.sinks.text import ip_text, mac_text, time_text
 
 _SECOND = 1_000_000_000
 _FLAG_NAMES = (
@@ -136,12 +136,43 @@ def _netflow(context: Context, event: FlowEvent, direction: int, packets: int, s
         "end": time_text(flow.last),
         "age": _age(flow),
     }
+    least, most = (
+        (flow.ttl_min_tc, flow.ttl_max_tc) if direction == TOCLIENT else (flow.ttl_min_ts, flow.ttl_max_ts)
+    )
+    if packets:
+        record["netflow"].update(min_ttl=least, max_ttl=most)
     if flow.proto == PROTO_TCP and flow.tcp is not None:
         flags = (flow.tcp.server if direction == TOCLIENT else flow.tcp.client).tcp_flags
         record["tcp"] = {
             "tcp_flags": f"{flags & 0xFF:02x}",
             **{name: True for bit, name in _FLAG_NAMES if flags & bit},
         }
+    return record
+
+
+_ARP_OPERATIONS = {
+    1: "request",
+    2: "reply",
+    3: "request_reverse",
+    4: "reply_reverse",
+    8: "inverse_request",
+    9: "inverse_reply",
+}
+
+
+def arp_record(context: Context, event: ArpEvent) -> dict[str, Any]:
+    """Make the record of an ARP message."""
+    packet = event.packet
+    record = header(context, "arp", event.now, packet, None, PACKET_ENDS)
+    record["arp"] = {
+        "hw_type": "ethernet",
+        "proto_type": "ipv4",
+        "opcode": _ARP_OPERATIONS.get(packet.arp_op, "unknown"),
+        "src_mac": mac_text(packet.arp_sha),
+        "src_ip": ip_text(packet.arp_spa),
+        "dest_mac": mac_text(packet.arp_tha),
+        "dest_ip": ip_text(packet.arp_tpa),
+    }
     return record
 
 
