@@ -48,7 +48,7 @@ class NfsParser(Parser):
     def open(self, flow: Any, app: AppSettings, carried: Any) -> None:
         """Learn whether the flow is TCP, and what is wanted of files."""
         self.stream = flow.proto == 6
-        self._files = FileTracker(app.file_limit, app.force_hashes)
+        self._files = FileTracker.of(app)
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:
