@@ -47,6 +47,7 @@ Mac = Annotated[bytes, BeforeValidator(_mac)]
 Uuid = Annotated[str, BeforeValidator(_uuid)]
 Range = Annotated[Any, BeforeValidator(_range)]
 Name = Annotated[str, Field(min_length=1, max_length=255)]
+Port = Annotated[str, Field(max_length=15, pattern=r"^[^/\s]*$")]  # the kernel's limit of device names
 Vlan = Annotated[int, Field(ge=0, le=4095)]
 
 
@@ -59,6 +60,7 @@ class InterfaceDocument(Strict):
     vlan: Vlan | None = None
     addresses: Annotated[tuple[Range, ...], Field(max_length=MAX_RANGES)] = ()
     tags: tuple[Name, ...] = ()
+    port: Port = ""
 
 
 class VmDocument(Strict):
@@ -101,7 +103,7 @@ def parse_inventory(
 def _vm(vm: VmDocument) -> tuple[Vm, list[VmInterface]]:
     owner = Vm(vm.uuid, vm.name, frozenset(vm.tags), vm.os)
     return owner, [
-        VmInterface(0, owner, i.name, i.mac, i.network, i.vlan, tuple(i.addresses), frozenset(i.tags))
+        VmInterface(0, owner, i.name, i.mac, i.network, i.vlan, tuple(i.addresses), frozenset(i.tags), i.port)
         for i in vm.interfaces
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.model.identity import Vm, VmInterface
 
@@ -25,4 +25,4 @@ def build(vms: list[tuple[Vm, list[VmInterface]]]) -> Inventory:
 
 
 def _numbered(vm: Vm, one: VmInterface, index: int) -> VmInterface:
-    return VmInterface(index, vm, one.name, one.mac, one.network, one.vlan, one.addresses, one.tags)
+    return replace(one, index=index, vm=vm)

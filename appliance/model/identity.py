@@ -28,7 +28,8 @@ class Prefix:
 class VmInterface:
     """One network interface of a VM: what a policy binds to.
 
-    ``index`` is dense within one inventory, so that per-interface tables are lists.
+    ``index`` is dense within one inventory, so that per-interface tables are lists. ``port`` names the
+    device on the switch that the interface is plugged into, "" where nobody has said so.
     Equality is identity: an inventory makes each interface once.
     """
 
@@ -40,6 +41,7 @@ class VmInterface:
     vlan: int | None = None
     addresses: tuple[Prefix, ...] = ()
     tags: frozenset[str] = frozenset()
+    port: str = ""
 
     @property
     def label(self) -> str:

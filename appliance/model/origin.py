@@ -1,0 +1,39 @@
+"""Where a frame was on the switch, as only an inline source can know it."""
+
+from __future__ import annotations
+
+from appliance.model.identity import VmInterface
+
+UNKNOWN = -1
+ORIGINAL = 0
+REPLY = 1
+
+
+class Origin:
+    """What the kernel says of one frame, beside its bytes.
+
+    ``source`` and ``target`` are the interfaces behind the ports that the frame came in by and goes out by,
+    None for an uplink. ``zone`` numbers the network segment, so that tenants with equal addresses do not mix;
+    0 is the only one. ``reply`` is conntrack's direction: ``ORIGINAL``, ``REPLY``, or ``UNKNOWN``. ``known``
+    says that the kernel knew the connection before this packet. ``copy`` is 0, or a number of its own for
+    each copy of a frame that was sent to many (broadcast, multicast): each is judged for its own receiver.
+    ``checked`` says that checksums are right or are filled in later: do not verify them.
+    """
+
+    __slots__ = ("checked", "copy", "known", "reply", "source", "target", "zone")
+
+    def __init__(
+        self,
+        source: VmInterface | None = None,
+        target: VmInterface | None = None,
+        zone: int = 0,
+        reply: int = UNKNOWN,
+    ) -> None:
+        """Make the origin of a frame; see the class for the meaning."""
+        self.source: VmInterface | None = source
+        self.target: VmInterface | None = target
+        self.zone: int = zone
+        self.reply: int = reply
+        self.known: bool = False
+        self.copy: int = 0
+        self.checked: bool = False
