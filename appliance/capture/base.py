@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from appliance.capture.frame import Frame
+from appliance.inventory.ports import PortMap
 from appliance.model.verdict import Decision
+
+__all__ = ["CaptureError", "CaptureProblem", "Frame", "LiveCounters", "LiveSource", "Source"]
 
 
 class CaptureError(Exception):
@@ -22,36 +26,6 @@ class CaptureProblem:
     what: str
 
 
-class Frame:
-    """One frame as it was on the wire.
-
-    ``linktype`` is a LINKTYPE number of the pcap format, ``now`` nanoseconds since the epoch,
-    ``wirelen`` the length on the wire (at least that of ``data``), ``number`` counts from 1 in the
-    whole source. ``token`` is what the source needs to recognise the frame in a verdict.
-    """
-
-    __slots__ = ("data", "interface", "linktype", "now", "number", "token", "wirelen")
-
-    def __init__(
-        self,
-        data: bytes,
-        linktype: int,
-        now: int,
-        wirelen: int,
-        number: int,
-        interface: str | None = None,
-        token: int = 0,
-    ) -> None:
-        """Make a frame; see the class for units."""
-        self.data = data
-        self.linktype = linktype
-        self.now = now
-        self.wirelen = wirelen
-        self.number = number
-        self.interface = interface
-        self.token = token
-
-
 class Source(Protocol):
     """Where frames come from: a capture file, a queue of the kernel, a mirror port."""
 
@@ -63,6 +37,74 @@ class Source(Protocol):
         """
         ...
 
-    def verdict(self, token: int, decision: Decision) -> None:
-        """Carry the decision about the frame with this token back to where it came from."""
+    def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
+        """Carry the decision about the frame with this token back to where it came from.
+
+        ``mark`` is what the kernel shall remember of the connection (``model/mark.py``), 0 for nothing.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class LiveCounters:
+    """What a live source counted since it was opened.
+
+    ``received`` frames of ``bytes`` bytes were handed on, ``verdicts`` of them went back. ``waiting``
+    packets are in the kernel's queue, or judged and not yet answered. ``queue_drops`` found the queue full
+    and ``user_drops`` the socket's buffer; ``overruns`` counts how often that buffer was full, whether the
+    packet was dropped or let through by a queue that fails open. ``malformed`` messages of the kernel could
+    not be read, ``truncated`` frames lack bytes at their end, ``oversized`` ones did not fit the buffer.
+    ``refused`` verdicts met a packet that the kernel no longer had.
+    """
+
+    received: int = 0
+    bytes: int = 0
+    verdicts: int = 0
+    waiting: int = 0
+    queue_drops: int = 0
+    user_drops: int = 0
+    overruns: int = 0
+    malformed: int = 0
+    truncated: int = 0
+    oversized: int = 0
+    refused: int = 0
+
+
+class LiveSource(Protocol):
+    """A source that never ends by itself: the kernel's queues, a mirror port.
+
+    The owner's loop is: ``receive``, judge each frame, ``verdict``, and ``flush`` once at the end of the
+    batch. All of it happens in one thread.
+    """
+
+    def filenos(self) -> tuple[int, ...]:
+        """Give the descriptors that become readable when there is something to receive."""
+        ...
+
+    def receive(self, timeout: float) -> list[Frame]:
+        """Give what has come, a bounded number; wait up to ``timeout`` seconds when there is nothing.
+
+        Raises:
+            CaptureError: the source is gone for good (its queue or device was taken away).
+        """
+        ...
+
+    def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
+        """Note the decision about a frame; it is sent by ``flush``. A source that only watches ignores it."""
+        ...
+
+    def flush(self) -> None:
+        """Send the verdicts that were noted."""
+        ...
+
+    def swap_ports(self, ports: PortMap) -> None:
+        """Use other ports from the next received frame on."""
+        ...
+
+    def counters(self) -> LiveCounters:
+        """Give what was counted so far, the kernel's own counters read anew."""
+        ...
+
+    def close(self) -> None:
+        """Give up the source; what the kernel still holds for it goes the way of a queue without a reader."""
         ...

@@ -106,9 +106,9 @@ class PcapSource:
         if len(self.problems) < _MAX_PROBLEMS:
             self.problems.append(CaptureProblem(path, stream.offset, what))
 
-    def verdict(self, token: int, decision: Decision) -> None:
+    def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
         """Count a verdict; there is nobody to carry it to."""
-        del token, decision
+        del token, decision, mark
         self.verdicts += 1
 
 

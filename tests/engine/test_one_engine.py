@@ -38,7 +38,7 @@ class FakeQueue:
             token = self.first_id + 7 * place
             yield Frame(one.data, one.linktype, one.now, one.wirelen, one.number, one.interface, token)
 
-    def verdict(self, token: int, decision: Decision) -> None:
+    def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
         assert token not in self.verdicts, "one verdict a packet"
         self.verdicts[token] = decision
 
