@@ -18,10 +18,10 @@ class Origin:
     says that the kernel knew the connection before this packet. ``copy`` is 0, or a number of its own for
     each copy of a frame that was sent to many (broadcast, multicast): each is judged for its own receiver.
     ``checked`` says that checksums are right or are filled in later: do not verify them.
-    ``unmapped`` says that one of the two ports is neither an uplink nor known to belong to anybody, so that no
-    policy can be applied: drop with ``Reason.UNKNOWN_INTERFACE``. ``unseen`` counts the bytes at the end of the
-    packet that the kernel could not hand over (at most 4 of a packet above 65,531 bytes, the most that one
-    netlink attribute holds; more only of jumbograms); the frame has zeros in their place.
+    ``unmapped`` says that one of the two ports is neither an uplink nor known to belong to anybody, so that
+    no policy can be applied: drop with ``Reason.UNKNOWN_INTERFACE``. ``unseen`` counts the bytes at the end
+    of the packet that the kernel could not hand over (at most 4 of a packet above 65,531 bytes, the most that
+    one netlink attribute holds; more only of jumbograms); the frame has zeros in the place of up to 4.
 
     Frames share origins: they are never changed once the source has made them.
     """
