@@ -1,0 +1,37 @@
+cdef class FileObject:
+    cdef public long long file_id, tx_id, size, start, inspected, store_id
+    cdef public int direction
+    cdef public bytes name
+    cdef public bytearray data
+    cdef public str state, magic, md5, sha1, sha256
+    cdef public bint gaps, store, stored, logged
+    cdef public object hashes, spool
+    cdef public tuple range
+
+cdef class Transaction:
+    cdef public long long id, created
+    cdef public list progress, events, files, skip
+    cdef public int logged, reported
+    cdef public object inspected, matched
+    cdef public bint updated
+
+cdef class Frame:
+    cdef public str name
+    cdef public int direction
+    cdef public long long offset, length, number, tx_id, seen
+    cdef public set rules
+
+cdef class Parser:
+    cdef public object settings, carry, wanted_frames
+    cdef public list transactions, events, expect, frames, received, _frame_count
+    cdef public long long next_tx, counted_tx, closed_tx, now
+    cdef public bint failed, counted, bypass
+    cdef public str failure, upgrade, known_as
+    cdef public tuple upgrade_data
+
+cdef class AppState:
+    cdef public str proto, counted, ts, tc, orig, expected
+    cdef public Parser parser, previous
+    cdef public int changes, first, tries
+    cdef public Py_ssize_t reported, files
+    cdef public list probe, events, done, ends, fed, position
