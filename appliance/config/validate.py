@@ -20,6 +20,7 @@ _PLAIN = {
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "string_type": "must be text; put it in quotes",
+    "union_tag_not_found": "does not say of which type it is",
 }
 
 
@@ -44,6 +45,8 @@ def _translate(model: type[BaseModel], document: Document, item: Any) -> ConfigE
     line, column, known = document.locate(path)
     kind = item["type"]
     message = _PLAIN.get(kind, item["msg"].removeprefix("Value error, "))
+    if kind == "union_tag_invalid":
+        message = f"its type must be one of {item['ctx']['expected_tags']}"
     if kind == "missing":
         known = (*known, path[-1])
     hint = _did_you_mean(str(path[-1]), field_names(model, path[:-1])) if kind == "extra_forbidden" else ""
@@ -58,22 +61,33 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 
 def field_names(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
-    """Give the keys that the model at ``path`` below ``model`` knows, as written in documents."""
-    current: type[BaseModel] | None = model
+    """Give the keys that the model at ``path`` below ``model`` knows, as written in documents.
+
+    Where a field may hold one of several models told apart by a tag, pydantic puts the tag into the path.
+    """
+    current = [model]
     for step in path:
-        if current is None:
-            return []
-        field = next((f for n, f in current.model_fields.items() if step in {n, f.alias}), None)
-        current = _model_of(field.annotation) if field else current
-    return [f.alias or n for n, f in current.model_fields.items()] if current else []
+        field = next(
+            (f for one in current for n, f in one.model_fields.items() if step in {n, f.alias}), None
+        )
+        if field is not None:
+            current = _models_of(field.annotation)
+        elif len(current) > 1:
+            current = [one for one in current if _is_tagged(one, step)] or current
+    return list(dict.fromkeys(f.alias or n for one in current[:1] for n, f in one.model_fields.items()))
 
 
-def _model_of(annotation: Any) -> type[BaseModel] | None:
-    """Give the first model inside a type such as ``dict[str, list[Model]]``."""
-    waiting = [annotation]
+def _is_tagged(model: type[BaseModel], tag: Any) -> bool:
+    """Tell whether one of the model's fields can only be ``tag``."""
+    return any(get_args(field.annotation) == (tag,) for field in model.model_fields.values())
+
+
+def _models_of(annotation: Any) -> list[type[BaseModel]]:
+    """Give the models inside a type such as ``dict[str, list[Model]]``."""
+    waiting, found = [annotation], []
     while waiting:
         kind = waiting.pop(0)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
+            found.append(kind)
         waiting.extend(get_args(kind))
-    return None
+    return found

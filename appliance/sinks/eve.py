@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from appliance.config.settings import EveOutput
 from appliance.model.event import (
@@ -38,13 +38,23 @@ class SinkError(Exception):
     """An output cannot be opened or written."""
 
 
+class LineStream(Protocol):
+    """Takes encoded records, a line each: a text file, or the way to the reporter."""
+
+    def write(self, line: str, /) -> object:
+        """Take one line with its end."""
+
+    def close(self) -> object:
+        """Write out what is buffered; nothing is written after that."""
+
+
 class EveWriter:
     """Writes one EVE output. Set ``context.capture_file`` and ``.interface`` as frames come from there."""
 
     def __init__(
         self,
         output: EveOutput,
-        stream: TextIO,
+        stream: LineStream,
         references: Mapping[str, str] | None = None,
         policy_of: Callable[[VmInterface], str] | None = None,
     ) -> None:
