@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appliance.detect.buffers import PACKET_BUFFERS
+from appliance.detect.prefilter import CLASSES
 from appliance.detect.result import Match
+from appliance.detect.shapes import Shapes
+from appliance.detect.signature import Kind
 from appliance.detect.steps import inspect
 from appliance.model.flow import F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
-from appliance.model.packet import PROTO_TCP, TH_SYN
+from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TH_SYN
 from appliance.model.tcp import TcpState
 
 if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.context import Context
+    from appliance.detect.prefilter import PacketGroup
     from appliance.detect.profile import Profile
     from appliance.detect.result import Filter
     from appliance.detect.ruleset import Ruleset
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 # Captured values that one flow keeps.
 FLOW_VARIABLES = 256
+_ESTABLISHED = int(TcpState.ESTABLISHED)
 # Stream events of packets whose payload is taken into the stream all the same.
 _ACCEPTED = ("reassembly_", "pkt_retransmission", "pkt_spurious_retransmission", "suspected_rst")
 
@@ -35,8 +40,19 @@ class PacketInspector:
     ) -> None:
         """Share ``ctx`` with the other inspectors."""
         self._ruleset = ruleset
+        self._signatures: list[Signature] = ruleset.signatures
         self._settings = settings
-        self._ctx = ctx
+        self._ctx: Context = ctx
+        self._addresses: bool = any(one.kind is Kind.IP_ONLY for one in ruleset.signatures)
+        self._by_protocol: bool = bool(ruleset.protocol_only)
+        # By class of IP protocol and direction, as in the rule set.
+        self._groups: list[PacketGroup] = []
+        self._shapes: list[Shapes] = []
+        for number in CLASSES:
+            for direction in (0, 1):
+                group = ruleset.groups[number, direction]
+                self._groups.append(group)
+                self._shapes.append(Shapes(group, ruleset.signatures))
         self._profile = profile
         self._payload: bytes = b""
         self._stream: bytes = b""
@@ -48,15 +64,18 @@ class PacketInspector:
         self._look(state)
         candidates: set[int] = set()
         self._by_address(candidates)
-        if state is not None:
+        if state is not None and self._by_protocol:
             self._by_application(state, candidates)
-        self._by_content(candidates)
-        if not candidates:
-            return
-        signatures = self._ruleset.signatures
-        for signature in sorted([signatures[i] for i in candidates], key=_rank):
+        chosen = self._by_content(candidates)
+        for signature in self._in_order(chosen, candidates) if candidates else chosen:
             if allowed is None or allowed.enabled(signature.index):
                 self._try(signature, found)
+
+    def _in_order(self, chosen: tuple[Signature, ...], candidates: set[int]) -> list[Signature]:
+        """Join the rules of the packet's shape and those found by what it says, each once."""
+        signatures = self._signatures
+        candidates.update([signature.index for signature in chosen])
+        return sorted([signatures[i] for i in candidates], key=_rank)
 
     def _look(self, state: FlowDetect | None) -> None:
         """Take the payload of the packet and what waits of its stream."""
@@ -86,6 +105,8 @@ class PacketInspector:
             if flow.flags & flag:
                 return
             flow.flags |= flag
+        if not self._addresses:
+            return
         index = self._ruleset.address_only
         candidates.update(index.always)
         candidates.update(index.lookup(packet.src))
@@ -93,39 +114,46 @@ class PacketInspector:
 
     def _by_application(self, state: FlowDetect, candidates: set[int]) -> None:
         """Add rules that ask for the application alone, when it becomes known."""
-        app = self._ctx.flow.app
-        if app is None or not self._ruleset.protocol_only:
+        flow = self._ctx.flow
+        app = flow.app
+        if app is None:
             return
-        if self._ctx.flow.tcp is not None and not self._ctx.established:
+        if flow.tcp is not None and not self._ctx.established:
             return  # announced by another flow, and not there yet
         proto = (app.tc if self._ctx.direction else app.ts) or app.proto
         if proto and proto != state.app_seen[self._ctx.direction]:
             state.app_seen[self._ctx.direction] = proto
             candidates.update(self._ruleset.protocol_only)
 
-    def _by_content(self, candidates: set[int]) -> None:
-        """Add rules whose pattern or port fits."""
-        packet = self._ctx.packet
-        ruleset = self._ruleset
-        if not packet.pseudo:
-            candidates.update(ruleset.non_ip)
-        self._by_event(candidates)
+    def _by_content(self, candidates: set[int]) -> tuple[Signature, ...]:
+        """Add rules whose pattern fits; give those that need none and fit the shape of the packet."""
+        ctx = self._ctx
+        packet = ctx.packet
+        own = not packet.pseudo
+        if own and self._ruleset.non_ip:
+            candidates.update(self._ruleset.non_ip)
+        if packet.anomalies is not None or ctx.events:
+            self._by_event(candidates)
         if not packet.ip_version:
-            return
-        group = ruleset.group(packet.proto, self._ctx.direction)
-        if not packet.pseudo:
-            group.ports.lookup(packet.sport, packet.dport, candidates)
-            for name, table in group.buffers:
-                data = PACKET_BUFFERS[name](packet)
-                if data:
-                    table.search(data, candidates)
+            return ()
+        place = _class(packet.proto) + ctx.direction
+        group = self._groups[place]
+        if own and group.buffers:
+            self._by_header(group, candidates)
         if self._payload and group.packet is not None:
             group.packet.search(self._payload, candidates)
         data = self._stream if self._tail is not None else b"" if self._streamed else self._payload
-        if data or not (self._streamed or packet.pseudo):
-            group.stream_ports.lookup(packet.sport, packet.dport, candidates)
         if data and group.stream is not None:
             group.stream.search(data, candidates)
+        shapes = self._shapes[place]
+        return shapes.find(ctx, packet, own, bool(data) or not (self._streamed or packet.pseudo))
+
+    def _by_header(self, group: PacketGroup, candidates: set[int]) -> None:
+        """Add rules whose pattern is in a header."""
+        for name, table in group.buffers:
+            data = PACKET_BUFFERS[name](self._ctx.packet)
+            if data:
+                table.search(data, candidates)
 
     def _by_event(self, candidates: set[int]) -> None:
         """Add rules that wait for an event which decoder or stream have noted."""
@@ -207,9 +235,13 @@ def _in_stream(ctx: Context) -> bool:
     """Tell whether the payload of a TCP packet is part of its stream, and so seen there."""
     packet, flow = ctx.packet, ctx.flow
     tcp = flow.tcp if flow is not None and packet.proto == PROTO_TCP else None
-    if tcp is None or tcp.state < TcpState.ESTABLISHED or packet.tcp_flags & TH_SYN:
+    if tcp is None or tcp.state < _ESTABLISHED or packet.tcp_flags & TH_SYN:
         return False
-    return all(name.startswith(_ACCEPTED) for name in ctx.events or ())
+    if ctx.events is not None:
+        for name in ctx.events:
+            if not name.startswith(_ACCEPTED):
+                return False
+    return True
 
 
 def accept(signature: Signature, ctx: Context, source: str) -> Match:
@@ -236,6 +268,17 @@ def _keep(name: str, value: Any, match: Match, ctx: Context) -> None:
         kept = flow.vars.setdefault("flowvars", [])
         if {label: text} not in kept[:FLOW_VARIABLES] and len(kept) < FLOW_VARIABLES:
             kept.append({label: text})
+
+
+def _class(protocol: int) -> int:
+    """Give the place of an IP protocol's groups, the first of two; the order is that of ``CLASSES``."""
+    if protocol == PROTO_TCP:
+        return 0
+    if protocol == PROTO_UDP:
+        return 2
+    if protocol == PROTO_ICMP:
+        return 4
+    return 6 if protocol == PROTO_ICMPV6 else 8
 
 
 def _rank(signature: Signature) -> int:

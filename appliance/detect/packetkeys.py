@@ -105,6 +105,8 @@ def _vlan_layers(ctx: Context) -> int:
 
 
 _ICMP = (PROTO_ICMP, PROTO_ICMPV6)
+# The flags of a TCP header; whole packets of TCP alone have them.
+tcp_flags = _getter("tcp_flags", (PROTO_TCP,))
 FIELDS: dict[str, Getter] = {
     "dsize": _ip("payload_len"),
     "ttl": _ip("ttl"),
@@ -150,7 +152,7 @@ def build(node: Any) -> Matcher | None:
     if isinstance(node, tree.IntMatch | tree.IntSet):
         return _number(node)
     if isinstance(node, tree.TcpFlags):
-        return FlagMatcher(_getter("tcp_flags", (PROTO_TCP,)), node.flags, node.modifier, node.ignore)
+        return FlagMatcher(tcp_flags, node.flags, node.modifier, node.ignore)
     if isinstance(node, tree.FragBits):
         return FlagMatcher(_frag_bits, node.bits, node.modifier)
     if isinstance(node, tree.IpProto):

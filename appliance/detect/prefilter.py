@@ -90,6 +90,10 @@ class PortIndex:
         for port in found:
             table.setdefault(port, []).append(signature.index)
 
+    def named(self) -> tuple[set[int], set[int]]:
+        """Give the source and the destination ports under which there are rules."""
+        return set(self._source), set(self._destination)
+
     def lookup(self, source: int, destination: int, into: set[int]) -> None:
         """Add the rules that a packet with these ports may concern."""
         into.update(self.always)

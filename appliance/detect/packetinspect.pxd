@@ -1,0 +1,48 @@
+import cython
+
+from appliance.detect.context cimport Context
+from appliance.detect.shapes cimport Shapes
+from appliance.detect.steps cimport inspect
+from appliance.model.app cimport AppState
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+from appliance.model.tcp cimport TcpSession
+
+cdef int F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
+cdef int _ESTABLISHED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TH_SYN
+cdef tuple _ACCEPTED
+
+cdef class PacketInspector:
+    cdef object _ruleset, _settings, _profile, _tail
+    cdef Context _ctx
+    cdef list _signatures, _groups, _shapes
+    cdef bint _addresses, _by_protocol, _streamed
+    cdef bytes _payload, _stream
+    @cython.locals(candidates=set, chosen=tuple)
+    cpdef inspect(self, state, allowed, list found)
+    cpdef list _in_order(self, tuple chosen, set candidates)
+    @cython.locals(packet=Packet, flow=Flow, skip=bint)
+    cpdef _look(self, state)
+    @cython.locals(packet=Packet, flow=Flow, flag=int)
+    cpdef _by_address(self, set candidates)
+    @cython.locals(app=AppState, flow=Flow, proto=str)
+    cpdef _by_application(self, state, set candidates)
+    @cython.locals(packet=Packet, own=bint, place=int, data=bytes, shapes=Shapes)
+    cpdef tuple _by_content(self, set candidates)
+    cpdef _by_header(self, group, set candidates)
+    @cython.locals(packet=Packet)
+    cpdef _by_event(self, set candidates)
+    @cython.locals(source=str)
+    cpdef _try(self, signature, list found)
+    cpdef str _evaluate(self, signature)
+    @cython.locals(app=AppState, flow=Flow, packet=Packet)
+    cpdef bint _application_fits(self, signature) except -1
+    @cython.locals(packet=Packet)
+    cpdef str _evaluate_payload(self, signature)
+    @cython.locals(data=bytes, base="long long")
+    cpdef bint _in_stream(self, signature, tail) except -1
+    cpdef tuple payload_view(self)
+
+@cython.locals(packet=Packet, flow=Flow, tcp=TcpSession)
+cpdef bint _in_stream(Context ctx) except -1
+cpdef int _class(int protocol)

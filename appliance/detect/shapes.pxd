@@ -1,0 +1,13 @@
+import cython
+
+from appliance.detect.context cimport Context
+from appliance.model.packet cimport Packet
+
+cdef class Shapes:
+    cdef object _group
+    cdef list _signatures
+    cdef dict _known
+    cdef bytes _sources, _destinations
+    cpdef tuple find(self, Context ctx, Packet packet, bint own, bint stream)
+    @cython.locals(key="long long", sport=int, dport=int)
+    cpdef long long _key(self, Packet packet, bint own, bint stream)
