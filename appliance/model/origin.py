@@ -17,16 +17,30 @@ class Origin:
     0 is the only one. ``reply`` is conntrack's direction: ``ORIGINAL``, ``REPLY``, or ``UNKNOWN``. ``known``
     says that the kernel knew the connection before this packet. ``copy`` is 0, or a number of its own for
     each copy of a frame that was sent to many (broadcast, multicast): each is judged for its own receiver.
-    ``checked`` says that checksums are right or are filled in later: do not verify them.
-    ``unmapped`` says that one of the two ports is neither an uplink nor known to belong to anybody, so that
-    no policy can be applied: drop with ``Reason.UNKNOWN_INTERFACE``. ``unseen`` counts the bytes at the end
-    of the packet that the kernel could not hand over (at most 4 of a packet above 65,531 bytes, the most that
-    one netlink attribute holds; more only of jumbograms); the frame has zeros in the place of up to 4.
+    ``checked`` says that the transport's checksum is right or is filled in later: do not verify it.
+    ``segments`` says that the frame stands for several, which the kernel cuts it into and whose IP headers
+    it writes: then the checksum of the IP header means nothing either. ``unmapped`` says that one of the
+    two ports is neither an uplink nor known to belong to anybody, so that no policy can be applied: drop
+    with ``Reason.UNKNOWN_INTERFACE``. ``unseen`` counts
+    the bytes at the end of the packet that the kernel could not hand over, since one netlink attribute holds
+    65,531: up to 4 of IPv4, up to 44 of IPv6, more only of jumbograms. The frame has zeros in the place of
+    up to 44.
 
     Frames share origins: they are never changed once the source has made them.
     """
 
-    __slots__ = ("checked", "copy", "known", "reply", "source", "target", "unmapped", "unseen", "zone")
+    __slots__ = (
+        "checked",
+        "copy",
+        "known",
+        "reply",
+        "segments",
+        "source",
+        "target",
+        "unmapped",
+        "unseen",
+        "zone",
+    )
 
     def __init__(
         self,
@@ -43,5 +57,6 @@ class Origin:
         self.known: bool = False
         self.copy: int = 0
         self.checked: bool = False
+        self.segments: bool = False
         self.unmapped: bool = False
         self.unseen: int = 0

@@ -1,0 +1,26 @@
+cimport cython
+from appliance.capture.frame cimport Frame
+from appliance.capture.nfqueue.framer cimport Framer
+from appliance.capture.nfqueue.message cimport Message, read
+from appliance.capture.nfqueue.verdicts cimport Outbox
+
+cdef int _LOW, _HIGH, _PACKET, _ERROR
+
+cdef class Intake:
+    cdef Framer _framer
+    cdef Message _message
+    cdef public dict outboxes
+    cdef public long long received, bytes, malformed, refused, lost
+    @cython.locals(size=cython.longlong, kind=int, stop=Py_ssize_t, whole=bint)
+    cpdef take(self, bytearray data, object view, Py_ssize_t start, Py_ssize_t end, long long now, list frames)
+    @cython.locals(queue=int, outbox=Outbox, message=Message, sound=bint, number=cython.longlong,
+                   token=cython.longlong, frame=Frame)
+    cdef _packet(self, bytearray data, object view, Py_ssize_t start, Py_ssize_t end, bint whole, long long now,
+                 list frames)
+    @cython.locals(outbox=Outbox)
+    cpdef judged(self, long long token, long long code)
+    @cython.locals(error=cython.longlong)
+    cdef _answer(self, bytearray data, Py_ssize_t start)
+
+@cython.locals(top=cython.longlong)
+cdef long long _native32(bytearray data, Py_ssize_t at) except -1

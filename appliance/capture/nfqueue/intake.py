@@ -1,0 +1,119 @@
+"""What comes out of the queue's socket: packets become frames, answers to verdicts are counted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from appliance.capture.frame import Frame
+from appliance.capture.nfqueue import numbers as nl
+from appliance.capture.nfqueue.framer import Framer
+from appliance.capture.nfqueue.message import Message, read
+from appliance.capture.nfqueue.verdicts import Outbox
+
+_LOW: Final = nl.LOW
+_HIGH: Final = nl.HIGH
+_PACKET: Final = nl.PACKET
+_ERROR: Final = nl.NLMSG_ERROR
+_GONE: Final = (1, 19)  # EPERM, ENODEV: the queue is not, or no longer, this socket's
+QUEUE_SHIFT: Final = 32
+
+
+class Intake:
+    """Reads datagrams of the socket; counts what it saw.
+
+    ``lost`` is the error number with which the kernel refused a verdict for good, 0 while all is well. A
+    frame's token is its queue's number and, in the lower 32 bits, the packet's.
+    """
+
+    __slots__ = ("_framer", "_message", "bytes", "lost", "malformed", "outboxes", "received", "refused")
+
+    def __init__(self, framer: Framer, outboxes: dict[int, Outbox]) -> None:
+        """Give packets of the queues in ``outboxes`` to ``framer``."""
+        self._framer: Framer = framer
+        self._message: Message = Message()
+        self.outboxes: dict[int, Outbox] = outboxes
+        self.received: int = 0
+        self.bytes: int = 0
+        self.malformed: int = 0
+        self.refused: int = 0
+        self.lost: int = 0
+
+    def take(
+        self, data: bytearray, view: memoryview, start: int, end: int, now: int, frames: list[Frame]
+    ) -> None:
+        """Read one datagram, ``data[start:end]``, and append the frames in it.
+
+        A packet whose message is damaged gets the verdict of its queue for such; it never stays in the queue.
+        """
+        while end - start >= 20:
+            size = _native32(data, start)
+            kind = data[start + 4 + _LOW] | data[start + 4 + _HIGH] << 8
+            stop = start + size
+            whole = 20 <= size <= end - start
+            if not whole:
+                stop = end
+            if kind == _PACKET:
+                self._packet(data, view, start, stop, whole, now, frames)
+            elif kind == _ERROR:
+                self._answer(data, start)
+            else:
+                self.malformed += 1
+            start = stop + (-stop & 3) if whole else end
+        if start < end:
+            self.malformed += 1
+
+    def _packet(
+        self,
+        data: bytearray,
+        view: memoryview,
+        start: int,
+        end: int,
+        whole: bool,
+        now: int,
+        frames: list[Frame],
+    ) -> None:
+        queue = data[start + 18] << 8 | data[start + 19]
+        outbox = self.outboxes.get(queue)
+        message = self._message
+        sound = read(data, start + 20, end, message) and whole
+        if outbox is None:
+            self.malformed += 1
+            return
+        number = message.packet_id
+        if number < 0:
+            self.malformed += 1
+            outbox.holes = True
+            return
+        outbox.received(number)
+        if not sound:
+            self.malformed += 1
+            outbox.judged(number, outbox.fallback)
+            return
+        self.received += 1
+        token = queue << QUEUE_SHIFT | number
+        frame = self._framer.frame(data, view, message, now, self.received, token)
+        self.bytes += frame.wirelen
+        frames.append(frame)
+
+    def judged(self, token: int, code: int) -> None:
+        """Note the verdict for a frame."""
+        outbox = self.outboxes[token >> QUEUE_SHIFT]
+        outbox.judged(token & 0xFFFFFFFF, code)
+
+    def _answer(self, data: bytearray, start: int) -> None:
+        """Take the kernel's answer to a verdict, a failure: mostly that the packet is gone."""
+        error = -_native32(data, start + 16) & 0xFFFFFFFF
+        if error == 0:
+            return
+        self.refused += 1
+        if error in _GONE:
+            self.lost = error
+
+
+def _native32(data: bytearray, at: int) -> int:
+    """Read 32 bits in the machine's own order."""
+    if _LOW == 0:
+        top = data[at + 3]
+        return top << 24 | data[at + 2] << 16 | data[at + 1] << 8 | data[at]
+    top = data[at]
+    return top << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]

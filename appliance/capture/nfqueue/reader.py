@@ -1,0 +1,167 @@
+"""The default reader of NFQUEUE: batches in, runs of verdicts out, straight on the netlink socket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from appliance.capture.base import CaptureError, LiveCounters
+from appliance.capture.batch import Batch
+from appliance.capture.frame import Frame
+from appliance.capture.nfqueue import numbers as nl
+from appliance.capture.nfqueue.config import QueueConfig
+from appliance.capture.nfqueue.framer import Framer
+from appliance.capture.nfqueue.intake import Intake
+from appliance.capture.nfqueue.link import Link
+from appliance.capture.nfqueue.verdicts import ACCEPT, DROP, Outbox
+from appliance.inventory.ports import PortMap
+from appliance.model.mark import BLOCKED
+from appliance.model.verdict import Decision, Verdict
+
+_LARGE = 16_384  # mean bytes of a message above which a batch is kept small, to stay in the processor's cache
+_FEW = 16
+
+
+def code_of(decision: Decision, mark: int) -> int:
+    """Give verdict and mark as one number.
+
+    A drop that the kernel shall remember is an acceptance with the mark of a blocked connection: a rule
+    behind the queue saves the mark and drops the packet. A mark on any other drop means nothing.
+    """
+    if decision.verdict < Verdict.DROP or mark & BLOCKED:
+        return ACCEPT | mark
+    return DROP
+
+
+class NetlinkReader:
+    """Frames of one or more queues over one netlink socket; a :class:`~appliance.capture.base.LiveSource`."""
+
+    def __init__(
+        self, config: QueueConfig, ports: PortMap, clock: Callable[[], int], adopt: int | None = None
+    ) -> None:
+        """Open the queues, or take over ``adopt``, the socket that another reader gave away by ``detach``.
+
+        ``clock`` gives nanoseconds since the epoch.
+
+        Raises:
+            CaptureError: a queue cannot be opened: no permission, or somebody reads it.
+        """
+        self._clock = clock
+        self._link = Link(config, adopt)
+        self._fd = self._link.socket.fileno()
+        self._batch = Batch(config.batch, nl.MESSAGE_ROOM)
+        self._most = config.batch
+        self._framer = Framer(ports)
+        self._outboxes = {
+            queue.number: Outbox(queue.number, ACCEPT if queue.fail_open else DROP, adopt is not None)
+            for queue in config.queues
+        }
+        self._intake = Intake(self._framer, self._outboxes)
+        self._oversized = 0
+
+    def filenos(self) -> tuple[int, ...]:
+        """Give the socket's descriptor."""
+        return (self._fd,)
+
+    def receive(self, timeout: float) -> list[Frame]:
+        """Give up to a batch of frames, waiting up to ``timeout`` seconds for the first.
+
+        Raises:
+            CaptureError: the kernel says that the queue is not ours any more.
+        """
+        frames: list[Frame] = []
+        if self._link.early:
+            self._take_early(frames)
+        got = self._receive()
+        if not got and not frames and timeout > 0 and self._link.wait(timeout):
+            got = self._receive()
+        if got:
+            self._take(got, frames)
+        if self._intake.lost:
+            raise CaptureError(f"queue lost: {os.strerror(self._intake.lost)}")
+        return frames
+
+    def _receive(self) -> int:
+        try:
+            return self._batch.receive(self._fd, self._most)
+        except OSError as problem:
+            raise CaptureError(f"queue socket: {problem.strerror}") from problem
+
+    def _take(self, got: int, frames: list[Frame]) -> None:
+        batch = self._batch
+        now = self._clock()
+        start = total = 0
+        for i, size in enumerate(batch.sizes(got)):
+            if size == batch.size and batch.cut(i):
+                self._oversized += 1
+            self._intake.take(batch.data, batch.view, start, start + size, now, frames)
+            start += batch.size
+            total += size
+        self._most = _FEW if total > _LARGE * got else batch.count
+
+    def _take_early(self, frames: list[Frame]) -> None:
+        now = self._clock()
+        for raw in self._link.early:
+            data = bytearray(raw)
+            self._intake.take(data, memoryview(data), 0, len(data), now, frames)
+        self._link.early.clear()
+
+    def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
+        """Note a verdict. With ``mark`` 0 the packet keeps the mark that it has."""
+        self._intake.judged(token, code_of(decision, mark))
+
+    def flush(self) -> None:
+        """Send all verdicts noted, with one system call for each queue.
+
+        Raises:
+            CaptureError: the socket does not take them.
+        """
+        for outbox in self._outboxes.values():
+            data = outbox.take()
+            if data:
+                self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._link.socket.send(data)
+        except OSError as problem:
+            raise CaptureError(f"verdicts: {problem.strerror}") from problem
+
+    def swap_ports(self, ports: PortMap) -> None:
+        """Use other ports from the next frame on."""
+        self._framer.swap(ports)
+
+    def counters(self) -> LiveCounters:
+        """Give all counts; those of the kernel are since the queues were opened."""
+        intake = self._intake
+        kernel = self._link.kernel()
+        held = [kernel.get(number, (0, 0, 0)) for number in self._outboxes]
+        return LiveCounters(
+            received=intake.received,
+            bytes=intake.bytes,
+            verdicts=sum(outbox.sent for outbox in self._outboxes.values()),
+            waiting=sum(one[0] for one in held),
+            queue_drops=sum(one[1] for one in held),
+            user_drops=sum(one[2] for one in held),
+            overruns=self._link.overruns(),
+            malformed=intake.malformed,
+            truncated=self._framer.truncated,
+            oversized=self._oversized,
+            refused=intake.refused,
+        )
+
+    def detach(self) -> int:
+        """Send what is judged and give the socket away: the queues live on, and packets wait in them.
+
+        Another process gets the descriptor (over a Unix socket or by inheritance) and opens a reader with
+        ``adopt``. Frames that were received and not judged until now are dropped by the new owner.
+        """
+        self.flush()
+        return self._link.detach()
+
+    def close(self) -> None:
+        """Send what is judged and close the queues; the kernel drops what they still hold."""
+        try:
+            self.flush()
+        finally:
+            self._link.close()

@@ -1,0 +1,20 @@
+cimport cython
+
+cdef class Outbox:
+    cdef public int queue
+    cdef public long long fallback, last, open, sent
+    cdef public bint holes
+    cdef list _ids, _codes
+    cdef tuple _heads
+    cpdef received(self, long long number)
+    cpdef judged(self, long long number, long long code)
+    @cython.locals(ids=list, codes=list, runs=bint, out=list)
+    cpdef bytes take(self)
+    cdef bint _sort(self) except -1
+    @cython.locals(out=list, count=Py_ssize_t, first=Py_ssize_t, after=Py_ssize_t, code=cython.longlong)
+    cdef list _runs(self, list ids, list codes)
+    @cython.locals(mark=cython.longlong)
+    cdef bytes _one(self, long long number, long long code, int kind)
+
+@cython.locals(last=cython.longlong, number=cython.longlong)
+cdef bint _rising(list ids) except -1
