@@ -41,6 +41,9 @@ def rule(lab: Lab, *argv: str) -> None:
 def to_queue(lab: Lab, *target: str) -> None:
     """Send bridged IP to a queue, with connection tracking (so that fragments are put together)."""
     rule(lab, "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-j", "ACCEPT")
+    for chatter in ("143", "133"):  # guests tell by themselves which groups they are in, and ask for routers
+        icmp = ("-p", "icmpv6", "--icmpv6-type", chatter)
+        lab.run(lab.host, "ip6tables", "-w", "10", "-t", "mangle", "-A", "FORWARD", *icmp, "-j", "DROP")
     rule(
         lab,
         "-t",
