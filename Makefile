@@ -10,13 +10,16 @@ DEV    := $(VENV)/.installed-dev
 BUILT  := $(VENV)/.compiled
 HOT    := $(shell find appliance -name '*.pxd') $(patsubst %.pxd,%.py,$(shell find appliance -name '*.pxd'))
 
-.PHONY: help run test check lint types layers format test-pure test-compiled compile bench verify pcaps clean system
+.PHONY: help run test check lint types layers format test-pure test-compiled compile bench verify pcaps clean system system-test
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 system:  ## install what comes from the distribution (Debian)
 	@.ci/system-packages
+
+system-test:  ## the same, with what the tests need
+	@.ci/system-packages test
 
 $(STAMP): pyproject.toml setup.py | system
 	@test -n "$(PYTHON)" || { echo "Eastwall needs Python 3.11 or newer" >&2; exit 1; }
@@ -25,7 +28,7 @@ $(STAMP): pyproject.toml setup.py | system
 	EASTWALL_COMPILE=no $(BIN)/pip install --quiet --editable .
 	@touch $@
 
-$(DEV): $(STAMP)
+$(DEV): $(STAMP) | system-test
 	EASTWALL_COMPILE=no $(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
@@ -42,11 +45,11 @@ run: $(STAMP) compile  ## replay a shipped attack between two VMs and show what 
 
 test: $(DEV) test-pure test-compiled  ## install what is needed and pass all tests
 
-test-pure: $(DEV)  ## the tests on plain Python
-	EASTWALL_PURE=1 $(BIN)/python -m pytest -n 2
+test-pure: $(DEV)  ## the tests on plain Python; those in guests are about the kernel and run once, below
+	EASTWALL_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not vm'
 
 test-compiled: $(DEV) compile  ## the tests on the compiled modules
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(DEV)  ## style
 	$(BIN)/ruff check .
