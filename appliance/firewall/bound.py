@@ -84,6 +84,15 @@ class Inspection:
         return not self.allow_applications or application in self.allow_applications
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What an interface may send at layer 2 beyond its own addresses; enforced at its port."""
+
+    dhcp_server: bool = False  # answer DHCP requests, or relay them
+    router: bool = False  # send router advertisements and redirects
+    ethertypes: frozenset[int] = frozenset()  # beside IP, ARP, RARP and what firewall rules name
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InterfacePolicy:
     """Everything a policy says for one interface; tables are shared by interfaces where equal."""
@@ -98,6 +107,7 @@ class InterfacePolicy:
     spoof_protection: bool = True
     fail_open: bool = False
     interface: VmInterface | None = None
+    guard: Guard = Guard()
 
     @property
     def timed(self) -> bool:

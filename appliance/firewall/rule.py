@@ -17,6 +17,14 @@ SECTIONS = ("emergency", "infrastructure", "application", "default")
 
 FRAME_IPV4 = 0x0800
 FRAME_IPV6 = 0x86DD
+FIRST_ETHERTYPE = 0x0600  # what is below in its place is a length (IEEE 802.3): LLC, SNAP, spanning tree
+
+# Frames that carry other frames or packets where the kernel does not look: tags (802.1Q, 802.1ad, Q-in-Q),
+# PPPoE, MPLS, 802.1ah, FabricPath, VN-Tag, 802.1BR, NSH. An inline datapath lets none of them through.
+CARRIERS = frozenset(
+    {0x8100, 0x88A8, 0x9100, 0x9200, 0x9300, 0x8863, 0x8864, 0x8847, 0x8848, 0x88E7, 0x8903, 0x8926}
+    | {0x893F, 0x894F}
+)
 
 
 class Action(IntEnum):

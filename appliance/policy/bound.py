@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from appliance.firewall.bound import (
     BoundPolicies,
+    Guard,
     Inspection,
     InterfacePolicy,
     Limits,
@@ -24,6 +25,7 @@ from appliance.policy.bindings import Binder
 from appliance.policy.documents import PolicyModel, RuleModel
 from appliance.policy.inherit import (
     effective,
+    effective_guard,
     effective_inspection,
     effective_rules,
     effective_scan,
@@ -101,6 +103,7 @@ class _Compiler:
             _inspection(line),
             effective(line, "spoof_protection", True),
             effective(line, "fail", "closed") == "open",
+            guard=_guard(line),
         )
 
     def _scan(self, line: list[PolicyModel]) -> Scan | None:
@@ -125,6 +128,11 @@ def _stateful(line: list[PolicyModel]) -> Stateful:
     tracked = None if model.tracked is None else frozenset(model.tracked)
     burst = model.syn_burst or model.syn_rate
     return Stateful(tracked, model.strict, Limits(model.connections, model.half_open, model.syn_rate, burst))
+
+
+def _guard(line: list[PolicyModel]) -> Guard:
+    model = effective_guard(line)
+    return Guard(model.dhcp_server, model.router, frozenset(model.ethertypes))
 
 
 def _inspection(line: list[PolicyModel]) -> Inspection:

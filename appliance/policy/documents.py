@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from appliance.config.addresses import parse_mac
 from appliance.config.validate import Strict
-from appliance.firewall.rule import SECTIONS
+from appliance.firewall.rule import CARRIERS, FIRST_ETHERTYPE, SECTIONS
 from appliance.policy import conditions as cond
 from appliance.policy.times import Days, Duration, Hours, Zone
 
@@ -34,6 +34,19 @@ _IP_CONDITIONS = (
 
 def _not_schedule(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
+
+
+def _ethertype(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not FIRST_ETHERTYPE <= value <= 0xFFFF:
+        message = f"{value!r} is not an ethertype (0x0600-0xffff)"
+        raise ValueError(message)
+    if value in CARRIERS:
+        message = f"frames of type {value:#06x} carry other frames past inspection and are never let through"
+        raise ValueError(message)
+    return value
+
+
+Ethertype = Annotated[int, BeforeValidator(_ethertype)]
 
 
 class ScheduleUse(Strict):
@@ -175,6 +188,14 @@ class InspectionModel(Strict):
     on_overload: Literal["bypass", "drop"] = "bypass"
 
 
+class GuardModel(Strict):
+    """What an interface may send at layer 2 beyond its own addresses."""
+
+    dhcp_server: bool = False
+    router: bool = False
+    ethertypes: tuple[Ethertype, ...] = ()
+
+
 class PolicyModel(Strict):
     """One policy. Keys that are not set come from the policies it inherits."""
 
@@ -186,6 +207,7 @@ class PolicyModel(Strict):
     stateful: StatefulModel = StatefulModel()
     scan_detection: ScanModel = ScanModel()
     inspection: InspectionModel = InspectionModel()
+    guard: GuardModel = GuardModel()
     spoof_protection: bool = True
     fail: Literal["open", "closed"] = "closed"
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from appliance.firewall.rule import SECTIONS
 from appliance.policy.documents import (
+    GuardModel,
     InspectionModel,
     PolicyModel,
     RuleModel,
@@ -92,6 +93,11 @@ def effective_stateful(line: list[PolicyModel]) -> StatefulModel:
 def effective_scan(line: list[PolicyModel]) -> ScanModel:
     """Give the scan detection that results; each kind of scan is taken as a whole."""
     return _merged(line, "scan_detection", ScanModel)
+
+
+def effective_guard(line: list[PolicyModel]) -> GuardModel:
+    """Give the layer 2 guard that results."""
+    return _merged(line, "guard", GuardModel)
 
 
 def effective_inspection(line: list[PolicyModel]) -> InspectionModel:
