@@ -338,3 +338,30 @@ def test_no_document_raises(top, policy, rule):
     assert (whole is None) == bool(errors)
     if whole is not None:
         compile_policies(whole, build([]))
+
+
+GUARD = """
+policies:
+  - name: base
+    default_action: allow
+    guard: {dhcp_server: true, ethertypes: [0x88cc, 0x88e5]}
+  - name: child
+    inherits: [base]
+    guard: {router: true, ethertypes: [0x88b5]}
+default: child
+"""
+
+
+def test_the_guard_is_inherited_key_by_key():
+    guard = World(GUARD, inventory(("vm", [], (), ""))).bound.policies[0].guard
+    assert (guard.dhcp_server, guard.router, guard.ethertypes) == (True, True, {0x88B5})
+
+
+def test_the_guard_lets_nobody_carry_frames_past_inspection():
+    for value, message in (
+        (0x8864, "carry other frames"),
+        (0x05FF, "not an ethertype"),
+        ('"arp"', "not an ethertype"),
+    ):
+        _, errors = policy_set(f"policies: [{{name: p, guard: {{ethertypes: [{value}]}}}}]")
+        assert any(message in str(error) and "guard.ethertypes.0" in str(error) for error in errors), errors

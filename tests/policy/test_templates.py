@@ -18,6 +18,7 @@ NAMES = {
     "base",
     "linux-server",
     "windows-server",
+    "dhcp-server",
     "domain-controller",
     "web",
     "database",
@@ -45,6 +46,11 @@ def test_all_templates_are_there(templates):
     assert all(policy.description for policy in templates.policies.values())
 
 
+def test_only_a_dhcp_server_may_answer_requests(templates):
+    allowed = {name for name in NAMES if world(templates, name).bound.policies[0].guard.dhcp_server}
+    assert allowed == {"dhcp-server"}
+
+
 def test_example_bindings_load():
     files = [*sorted(FOLDER.glob("*.yaml")), FOLDER / "bindings.yaml.example"]
     whole, errors = load_files(files)
@@ -57,6 +63,7 @@ OUTSIDE, INSIDE, VM = "198.51.100.7", "10.0.0.9", "10.0.0.1"
 ALLOWED = [
     ("linux-server", INSIDE, VM, 6, 22),
     ("windows-server", INSIDE, VM, 6, 3389),
+    ("dhcp-server", INSIDE, VM, 17, 67),
     ("domain-controller", INSIDE, VM, 6, 88),
     ("domain-controller", INSIDE, VM, 17, 88),
     ("domain-controller", INSIDE, VM, 6, 389),
