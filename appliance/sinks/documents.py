@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyAddress, IPvAnyNetwork, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    IPvAnyAddress,
+    IPvAnyNetwork,
+    PlainSerializer,
+    model_validator,
+)
 
 from appliance.config.validate import Strict
 from appliance.config.values import parse_duration, parse_size
@@ -53,6 +61,7 @@ def _known(names: Iterable[str]) -> Callable[[tuple[str, ...]], tuple[str, ...]]
 
 
 Size = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=1 << 50)]
+Duration = Annotated[int, BeforeValidator(_duration), PlainSerializer(lambda time: f"{time}ns")]
 Path = Annotated[str, AfterValidator(_absolute), Field(max_length=4000)]
 Types = Annotated[tuple[str, ...], AfterValidator(_known(KINDS)), Field(min_length=1)]
 CefTypes = Annotated[tuple[str, ...], AfterValidator(_known(CEF_KINDS)), Field(min_length=1)]
@@ -64,9 +73,7 @@ class RotateDocument(Strict):
     """When a file is put aside and how many of the old ones are kept."""
 
     size: Annotated[Size, Field(ge=64 << 10)] | None = None
-    every: (
-        Annotated[int, BeforeValidator(_duration), Field(ge=60 * _SECOND, le=366 * 86_400 * _SECOND)] | None
-    ) = None
+    every: Annotated[Duration, Field(ge=60 * _SECOND, le=366 * 86_400 * _SECOND)] | None = None
     keep: Annotated[int, Field(ge=0, le=10_000)] = 10
     compress: bool = False
 

@@ -111,6 +111,8 @@ class RecordSender:
 
     def close(self, within: float = 0.0) -> None:
         """Send what can be sent in ``within`` seconds, count the rest as lost, and close the socket."""
+        if self._sock.fileno() < 0:
+            return
         deadline = time.monotonic() + within
         writable = select.poll()
         writable.register(self._sock, select.POLLOUT)
