@@ -11,10 +11,12 @@ class Frame:
     ``linktype`` is a LINKTYPE number of the pcap format, ``now`` nanoseconds since the epoch,
     ``wirelen`` the length on the wire (at least that of ``data``), ``number`` counts from 1 in the
     whole source. ``token`` is what the source needs to recognise the frame in a verdict. ``origin`` says
-    where on the switch the frame was, None where the source cannot know (a capture file).
+    where on the switch the frame was, None where the source cannot know (a capture file). ``interface`` names
+    the device that the frame came in by, ``egress`` the one it goes out by, each None where that is not
+    known.
     """
 
-    __slots__ = ("data", "interface", "linktype", "now", "number", "origin", "token", "wirelen")
+    __slots__ = ("data", "egress", "interface", "linktype", "now", "number", "origin", "token", "wirelen")
 
     def __init__(
         self,
@@ -26,6 +28,7 @@ class Frame:
         interface: str | None = None,
         token: int = 0,
         origin: Origin | None = None,
+        egress: str | None = None,
     ) -> None:
         """Make a frame; see the class for units."""
         self.data: bytes = data
@@ -36,3 +39,4 @@ class Frame:
         self.interface: str | None = interface
         self.token: int = token
         self.origin: Origin | None = origin
+        self.egress: str | None = egress

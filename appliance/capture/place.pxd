@@ -3,8 +3,8 @@ cimport cython
 cdef class Place:
     cdef public long long indev, outdev
     cdef public int vlan
-    cdef public object source, target, name
-    cdef public bytes source_mac, target_mac
+    cdef public object source, target, name, egress
+    cdef public bytes source_mac, target_mac, header4, header6
     cdef public list origins
     @cython.locals(index=int)
     cpdef object origin(self, long long mark, int info)

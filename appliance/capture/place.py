@@ -19,7 +19,20 @@ _PLACES = 4096  # remembered ways; more than that are forgotten all at once
 class Place:
     """A pair of ports that frames use, with one origin for each kind of packet."""
 
-    __slots__ = ("indev", "name", "origins", "outdev", "source", "source_mac", "target", "target_mac", "vlan")
+    __slots__ = (
+        "egress",
+        "header4",
+        "header6",
+        "indev",
+        "name",
+        "origins",
+        "outdev",
+        "source",
+        "source_mac",
+        "target",
+        "target_mac",
+        "vlan",
+    )
 
     def __init__(self, ports: PortMap, indev: int, outdev: int, vlan: int) -> None:
         """Look up both devices; 0 is a device that nobody named."""
@@ -29,8 +42,11 @@ class Place:
         self.source: Port | None = ports.find(indev, vlan)
         self.target: Port | None = ports.find(outdev, vlan)
         self.name: str | None = self.source.name if self.source is not None else None
+        self.egress: str | None = self.target.name if self.target is not None else None
         self.source_mac: bytes = _mac(self.source)
         self.target_mac: bytes = _mac(self.target)
+        self.header4: bytes = self.target_mac + self.source_mac + b"\x08\x00"
+        self.header6: bytes = self.target_mac + self.source_mac + b"\x86\xdd"
         self.origins: list[Origin | None] = [None] * _FLAGS
 
     def origin(self, mark: int, info: int) -> Origin:
@@ -85,7 +101,8 @@ class Places:
 
 
 def _mac(port: Port | None) -> bytes:
-    return port.interface.mac if port is not None and port.interface is not None else NO_MAC
+    mac = port.interface.mac if port is not None and port.interface is not None else NO_MAC
+    return mac if len(mac) == 6 else NO_MAC
 
 
 def _unmapped(port: Port | None) -> bool:

@@ -61,7 +61,7 @@ def test_a_frame_is_made_of_what_the_kernel_told():
     (frame,) = frames_of(packet(9, UDP4, ways(), hardware(b"\x02\0\0\0\0\x99"), queue=0))
     assert frame.data == MAC_B + b"\x02\0\0\0\0\x99" + b"\x08\x00" + UDP4
     assert (frame.linktype, frame.now, frame.wirelen, frame.number) == (1, NOW, 14 + len(UDP4), 1)
-    assert (frame.token, frame.interface) == (9, "tap-a")
+    assert (frame.token, frame.interface, frame.egress) == (9, "tap-a", "tap-b")
     origin = frame.origin
     assert (origin.source, origin.target, origin.zone, origin.reply) == (A, B, 3, ORIGINAL)
     assert (origin.known, origin.copy, origin.unmapped, origin.unseen) == (False, 0, False, 0)

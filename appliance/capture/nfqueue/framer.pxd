@@ -18,8 +18,10 @@ cdef class Framer:
 cdef int _checked(long long info) except -1
 @cython.locals(stamp=cython.longlong)
 cdef long long _stamp(Message message, long long now) except -1
-@cython.locals(kind=int, source=bytes, target=bytes, ending=bytes)
+@cython.locals(kind=int, source=bytes, target=bytes, tagged=bint)
 cdef bytes _header(bytearray data, Message message, Place place)
+@cython.locals(i=Py_ssize_t)
+cdef bint _same(bytearray data, Py_ssize_t at, bytes mac) except -1
 @cython.locals(header=bytes)
 cdef bytes _told(bytearray data, Message message)
 cdef bytes _tag(Message message)

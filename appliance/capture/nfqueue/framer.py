@@ -61,6 +61,7 @@ class Framer:
             place.name,
             token,
             place.origin(message.mark, info),
+            place.egress,
         )
 
     def _cut(self, data: bytes, message: Message, place: Place, now: int, number: int, token: int) -> Frame:
@@ -73,7 +74,7 @@ class Framer:
         origin = place.make(message.mark, 1 | _checked(message.info))
         origin.unseen = missing
         stamp = _stamp(message, now)
-        return Frame(data, LINKTYPE_ETHERNET, stamp, wirelen, number, place.name, token, origin)
+        return Frame(data, LINKTYPE_ETHERNET, stamp, wirelen, number, place.name, token, origin, place.egress)
 
 
 def _checked(info: int) -> int:
@@ -96,13 +97,23 @@ def _header(data: bytearray, message: Message, place: Place) -> bytes:
         return _told(data, message)
     kind = message.hw_protocol
     source = place.source_mac
-    if message.hw_len == 6:
+    if message.hw_len == 6 and not _same(data, message.hw_off, source):
         source = bytes(data[message.hw_off : message.hw_off + 6])
     target = _target(data, message, place)
-    ending = _IPV4_BYTES if kind == _IPV4 else _IPV6_BYTES if kind == _IPV6 else kind.to_bytes(2, "big")
-    if message.vlan_tci >= 0:
-        return target + source + _tag(message) + ending
-    return target + source + ending
+    tagged = message.vlan_tci >= 0
+    if not tagged and source is place.source_mac and target is place.target_mac:
+        if kind == _IPV4:
+            return place.header4
+        if kind == _IPV6:
+            return place.header6
+    return target + source + (_tag(message) if tagged else b"") + kind.to_bytes(2, "big")
+
+
+def _same(data: bytearray, at: int, mac: bytes) -> bool:
+    for i in range(6):  # noqa: SIM110 - compiled, this is a loop in C; a generator is not
+        if data[at + i] != mac[i]:
+            return False
+    return True
 
 
 def _told(data: bytearray, message: Message) -> bytes:
@@ -129,6 +140,4 @@ def _target(data: bytearray, message: Message, place: Place) -> bytes:
     return BROADCAST if message.mark & _GROUP else place.target_mac
 
 
-_IPV4_BYTES: Final = b"\x08\x00"
-_IPV6_BYTES: Final = b"\x86\xdd"
 __all__ = ["LINKTYPE_ETHERNET", "NO_MAC", "Framer"]
