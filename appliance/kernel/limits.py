@@ -34,12 +34,13 @@ def add_limits(table: TableBuilder, options: KernelOptions) -> list[str]:
 
 
 def _limit(table: TableBuilder, name: str, rate: int, burst: int) -> str:
-    table.dynamic(f"rate_{name}", _SET)
+    buckets = f"rate_{name}_{rate}_{burst}"  # elements keep the rate that they were made with
+    table.dynamic(buckets, _SET)
     table.dynamic(f"{OVER}{name}", "type mark; size 65535; flags dynamic; counter;")
     key = f"meta mark & {_NUMBER:#x}"
     table.chain(f"drop_{name}", (f"add @{OVER}{name} {{ {key} }}", "drop"))
     bucket = f"limit rate over {rate}/second burst {max(burst, 1)} packets"
-    return f"update @rate_{name} {{ {key} {bucket} }} goto drop_{name}"
+    return f"update @{buckets} {{ {key} {bucket} }} goto drop_{name}"
 
 
 def limits_table(options: KernelOptions) -> NftTable:
