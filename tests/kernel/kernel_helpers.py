@@ -7,12 +7,44 @@ import ipaddress
 from appliance.config.document import parse_document
 from appliance.inventory.inventory import build
 from appliance.inventory.ports import NO_VLAN, Port
+from appliance.kernel.options import Datapath, KernelOptions
+from appliance.kernel.plan import desired
 from appliance.model.identity import Prefix, Vm, VmInterface
 from appliance.policy.bound import compile_policies
 from appliance.policy.load import parse_policies
 
-OPEN = "policies: [{name: p, default_action: allow}]\ndefault: p\n"
 BRIDGE = "br0"
+
+
+XT = KernelOptions()
+NFT = KernelOptions(Datapath.NFT, ibrname=True)
+POLICIES = """
+policies:
+  - name: strict
+    default_action: deny
+    firewall:
+      infrastructure:
+        - {name: arp, action: allow, frame: [arp, rarp]}
+        - {name: lldp, action: allow, frame: 0x88cc, direction: in}
+        - {name: ip, action: allow}
+  - name: loose
+    default_action: allow
+    fail: open
+    spoof_protection: false
+    guard: {dhcp_server: true, router: true, ethertypes: [0x88e5]}
+  - name: timed
+    default_action: allow
+    firewall:
+      default:
+        - {name: night, action: deny, frame: arp, schedule: night}
+schedules:
+  night: {hours: "22:00-06:00"}
+bindings:
+  - {name: "loose*", policy: loose}
+  - {name: "timed*", policy: timed}
+default: strict
+unknown: deny
+"""
 
 
 def prefix(text):
@@ -48,3 +80,17 @@ def port(one, index=1, vlan=NO_VLAN, zone=0, name=""):
     if isinstance(one, str):
         return Port(one, index, None, vlan, zone, BRIDGE, uplink=True)
     return Port(name or one.port, index, one, vlan, zone, BRIDGE)
+
+
+VMS = (
+    vm(1, "strict-1", ["10.0.0.1", "fd00::1"]),
+    vm(2, "loose-1"),
+    vm(3, "strict-2", ["10.0.0.3", "10.1.0.0/16", "fd00::3", "fd01::/64"]),
+    vm(4, "strict-3"),
+)
+
+
+def world(options=XT, **keywords):
+    inv = inventory(*VMS)
+    ports = [port(one, 10 + one.index) for one in inv.interfaces]
+    return desired([*ports, port("eth0", 2)], bound(POLICIES, inv), options, **keywords)

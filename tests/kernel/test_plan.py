@@ -13,59 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
-from kernel_helpers import bound, inventory, port, vm
+from kernel_helpers import NFT, POLICIES, VMS, XT, bound, inventory, port, vm, world
 
 from appliance.firewall.bound import NO_POLICIES
 from appliance.firewall.schedule import MINUTE
 from appliance.inventory.ports import Port
 from appliance.kernel.iptables import restore_script
-from appliance.kernel.options import Datapath, KernelOptions
+from appliance.kernel.options import KernelOptions
 from appliance.kernel.places import number
 from appliance.kernel.plan import desired
 from appliance.kernel.script import change_table, replace_table
 
 GOLDEN = Path(__file__).parent / "golden"
-XT = KernelOptions()
-NFT = KernelOptions(Datapath.NFT, ibrname=True)
-POLICIES = """
-policies:
-  - name: strict
-    default_action: deny
-    firewall:
-      infrastructure:
-        - {name: arp, action: allow, frame: [arp, rarp]}
-        - {name: lldp, action: allow, frame: 0x88cc, direction: in}
-        - {name: ip, action: allow}
-  - name: loose
-    default_action: allow
-    fail: open
-    spoof_protection: false
-    guard: {dhcp_server: true, router: true, ethertypes: [0x88e5]}
-  - name: timed
-    default_action: allow
-    firewall:
-      default:
-        - {name: night, action: deny, frame: arp, schedule: night}
-schedules:
-  night: {hours: "22:00-06:00"}
-bindings:
-  - {name: "loose*", policy: loose}
-  - {name: "timed*", policy: timed}
-default: strict
-unknown: deny
-"""
-VMS = (
-    vm(1, "strict-1", ["10.0.0.1", "fd00::1"]),
-    vm(2, "loose-1"),
-    vm(3, "strict-2", ["10.0.0.3", "10.1.0.0/16", "fd00::3", "fd01::/64"]),
-    vm(4, "strict-3"),
-)
-
-
-def world(options=XT, **keywords):
-    inv = inventory(*VMS)
-    ports = [port(one, 10 + one.index) for one in inv.interfaces]
-    return desired([*ports, port("eth0", 2)], bound(POLICIES, inv), options, **keywords)
 
 
 def text(state):

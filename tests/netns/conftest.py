@@ -5,4 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # `from lab import Lab`
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [
+    str(HERE),
+    str(HERE.parent / "kernel"),
+]  # `from lab import Lab`, `from kernel_helpers import vm`

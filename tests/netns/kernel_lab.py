@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from lab import Guest, Lab
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kernel"))
 from kernel_helpers import BRIDGE, bound, inventory, vm
+from lab import Guest, Lab
 
 from appliance.firewall.bound import BoundPolicies
 from appliance.inventory.inventory import Inventory
