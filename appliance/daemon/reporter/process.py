@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from appliance.daemon.reporter.service import MAX_ORDER, STOP_WITHIN
 from appliance.sinks.documents import OutputDocument
 from appliance.sinks.sender import record_channel
+
+_GRACE = 2.0  # seconds beyond the time it was given
 
 
 class ReporterError(Exception):
@@ -33,6 +36,8 @@ class ReporterProcess:
         self._channels = [record_channel() for _ in range(workers)]
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._calls = 0
+        self._lock = threading.RLock()  # one order at a time
 
     def worker_end(self, worker: int) -> socket.socket:
         """Give the socket for a worker's ``RecordSender``, for its process; do not close it here."""
@@ -54,7 +59,11 @@ class ReporterProcess:
         Raises:
             OSError: it cannot be started.
         """
-        self._forget()
+        with self._lock:
+            self._forget()
+            self._start(outputs, host)
+
+    def _start(self, outputs: Sequence[OutputDocument], host: str) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         sources = [reader.fileno() for reader, _ in self._channels]
         command = [sys.executable, "-m", "appliance.daemon.reporter"]
@@ -95,22 +104,24 @@ class ReporterProcess:
         It is killed when it has not ended two seconds after ``within`` seconds.
         """
         last: dict[str, Any] = {}
-        if self._process is None:
-            return last
-        try:
-            last = self._ask({"order": "stop", "within": within}, within + 2.0)["statistics"]
-        except ReporterError:
-            self._process.kill()
-        try:
-            self._process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        self._forget()
+        with self._lock:
+            process = self._process
+            if process is None:
+                return last
+            try:
+                last = self._ask({"order": "stop", "within": within}, within + _GRACE)["statistics"]
+                process.wait(_GRACE)
+            except (ReporterError, subprocess.TimeoutExpired):
+                process.kill()
+            self._forget()
         return last
 
     def close(self) -> None:
-        """Close the channels; workers cannot report after that."""
-        self._forget()
+        """Close the channels; workers cannot report after that. A reporter that still runs is killed."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+            self._forget()
         for pair in self._channels:
             for sock in pair:
                 sock.close()
@@ -124,34 +135,35 @@ class ReporterProcess:
             self._control = None
 
     def _ask(self, order: dict[str, Any], within: float) -> dict[str, Any]:
-        control = self._control
-        if control is None:
-            raise ReporterError("the reporter does not run")
         deadline = time.monotonic() + within
-        try:
-            control.setblocking(False)
-            self._drain(control)
-            control.send(json.dumps(order).encode())
-            readable = select.poll()
-            readable.register(control, select.POLLIN)
-            if not readable.poll(max(deadline - time.monotonic(), 0) * 1000):
-                raise ReporterError("the reporter does not answer")
-            answer = json.loads(control.recv(MAX_ORDER) or b"{}")
-        except (OSError, ValueError) as error:
-            message = f"the reporter does not answer: {error}"
-            raise ReporterError(message) from error
-        if not isinstance(answer, dict) or not answer.get("ok"):
-            raise ReporterError("the reporter has ended" if not answer else str(answer.get("error")))
+        with self._lock:
+            if self._control is None:
+                raise ReporterError("the reporter does not run")
+            self._calls += 1
+            try:
+                self._control.setblocking(False)
+                self._control.send(json.dumps({**order, "call": self._calls}).encode())
+                answer = _answer(self._control, self._calls, deadline)
+            except (OSError, ValueError) as error:
+                message = f"the reporter does not answer: {error}"
+                raise ReporterError(message) from error
+        if not answer.get("ok"):
+            raise ReporterError(str(answer.get("error")))
         return answer
 
-    @staticmethod
-    def _drain(control: socket.socket) -> None:
-        """Throw away answers that came after their time."""
-        try:
-            while control.recv(MAX_ORDER):
-                pass
-        except BlockingIOError:
-            return
+
+def _answer(control: socket.socket, call: int, deadline: float) -> dict[str, Any]:
+    """Wait for the answer to one order; those that came after their time are thrown away."""
+    readable = select.poll()
+    readable.register(control, select.POLLIN)
+    while readable.poll(max(deadline - time.monotonic(), 0) * 1000):
+        data = control.recv(MAX_ORDER)
+        if not data:
+            raise ReporterError("the reporter has ended")
+        answer = json.loads(data)
+        if isinstance(answer, dict) and answer.get("call") == call:
+            return answer
+    raise ReporterError("the reporter does not answer")
 
 
 def _environment() -> dict[str, str]:

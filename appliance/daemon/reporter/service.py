@@ -26,8 +26,9 @@ class Service:
 
     Orders are JSON objects, one a message of the control socket, each answered by one: ``{"order":
     "statistics"}``, ``{"order": "reopen"}``, ``{"order": "stop", "within": SECONDS}``. The answer has
-    ``ok``, and ``statistics`` or ``error``. A control socket whose other end is closed is no reason to stop
-    while there are workers: they go on without a supervisor, and so do their records.
+    ``ok``, ``statistics`` or ``error``, and the ``call`` of the order, whatever that was. A control socket
+    whose other end is closed is no reason to stop while there are workers: they go on without a
+    supervisor, and so do their records.
     """
 
     def __init__(self, reporter: Reporter, control: socket.socket, say: Say = say_to_stderr) -> None:
@@ -39,6 +40,7 @@ class Service:
         self._stop_at: float | None = None  # leave then at the latest, or once all workers have ended
         self._within = STOP_WITHIN
         self._stopping = False
+        self._stop_call: Any = None
         control.setblocking(False)
         self._selector.register(control, selectors.EVENT_READ)
         for source in reporter.sources:
@@ -54,7 +56,7 @@ class Service:
             self._look_for_end()
         last = self._reporter.finish(self._within if self._stop_at is None else self._left())
         if self._control is not None:
-            self._answer({**_OK, "statistics": last})
+            self._answer({**_OK, "statistics": last}, self._stop_call)
             self._close_control()
         self._selector.close()
         return 1 if failed else 0
@@ -95,11 +97,14 @@ class Service:
             return
         try:
             order = json.loads(data)
-            answer = self._follow(order if isinstance(order, dict) else {})
         except (ValueError, RecursionError):
-            answer = {"ok": False, "error": "an order is a JSON object"}
+            order = None
+        if not isinstance(order, dict):
+            self._answer({"ok": False, "error": "an order is a JSON object"}, None)
+            return
+        answer = self._follow(order)
         if answer is not None:
-            self._answer(answer)
+            self._answer(answer, order.get("call"))
 
     def _follow(self, order: dict[str, Any]) -> dict[str, Any] | None:
         match order.get("order"):
@@ -112,16 +117,16 @@ class Service:
                 within = order.get("within")
                 if isinstance(within, (int, float)) and within >= 0:
                     self._within = min(within, _LONGEST)
-                self._stopping = True
+                self._stopping, self._stop_call = True, order.get("call")
                 return None  # answered when it is done
             case other:
                 return {"ok": False, "error": f"no order {other!r}; known: statistics, reopen, stop"}
 
-    def _answer(self, answer: dict[str, Any]) -> None:
+    def _answer(self, answer: dict[str, Any], call: Any) -> None:
         if self._control is None:
             return
         try:
-            self._control.send(json.dumps(answer).encode())
+            self._control.send(json.dumps({**answer, "call": call}).encode())
         except BlockingIOError:
             self._say("the supervisor does not read answers")
         except OSError:

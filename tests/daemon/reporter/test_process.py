@@ -126,6 +126,25 @@ def test_a_worker_killed_while_it_writes_leaves_whole_lines(reporter, tmp_path):
     sender.close()
 
 
+def test_an_answer_that_comes_too_late_is_not_taken_for_another(reporter, tmp_path):
+    reporter.start([EveDocument(type="eve", file=str(tmp_path / "eve.json"))])
+    assert wait_for(lambda: reporter.statistics(within=10))
+    os.kill(reporter.pid, signal.SIGSTOP)
+    with pytest.raises(ReporterError, match="does not answer"):
+        reporter.statistics(within=0.1)
+    os.kill(reporter.pid, signal.SIGCONT)
+    reporter.reopen(within=10)
+    assert reporter.statistics(within=10)["received"] == 0
+
+
+def test_one_that_hangs_is_killed(reporter, tmp_path):
+    reporter.start([EveDocument(type="eve", file=str(tmp_path / "eve.json"))])
+    assert wait_for(lambda: reporter.statistics(within=10))
+    os.kill(reporter.pid, signal.SIGSTOP)
+    assert reporter.stop(within=0.1) == {}
+    assert not reporter.running
+
+
 def test_sigterm_ends_it_after_the_workers(tmp_path):
     path = tmp_path / "eve.json"
     reporter = ReporterProcess(1)

@@ -318,7 +318,7 @@ def test_reopen(run, tmp_path):
         sender.flush()
         assert wait_for(lambda: receiver.messages)
         (tmp_path / "eve.json").rename(tmp_path / "old.json")
-        assert service.ask("reopen") == {"ok": True}
+        assert service.ask("reopen", call=7) == {"ok": True, "call": 7}
         assert wait_for((tmp_path / "eve.json").exists)
         sender.write(compact("alert", 2))
         sender.flush()
