@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import select
 import socket
 import struct
@@ -112,7 +113,7 @@ class TapSource:
             CaptureError: a device went away.
         """
         frames = self._take_all()
-        if not frames and timeout > 0 and self._poll.poll(max(0, int(timeout * 1000))):
+        if not frames and timeout > 0 and self._poll.poll(math.ceil(timeout * 1000)):
             frames = self._take_all()
         return frames
 

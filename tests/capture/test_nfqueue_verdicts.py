@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from appliance.capture.nfqueue import numbers as nl
 from appliance.capture.nfqueue.config import Queue, QueueConfig, bind
 from appliance.capture.nfqueue.link import parse_proc
-from appliance.capture.nfqueue.reader import code_of
-from appliance.capture.nfqueue.verdicts import ACCEPT, DROP, Outbox
+from appliance.capture.nfqueue.verdicts import ACCEPT, DROP, Outbox, code_of
 from appliance.model.mark import BLOCKED, SETTLED
 from appliance.model.verdict import Decision, Verdict
 

@@ -250,6 +250,42 @@ def test_a_reader_that_stops_fails_as_its_queue_says(lab, reader, fail_open):
         assert [receiver.recvfrom(100)[0] for _ in range(10)] == [b"%d" % n for n in range(10)]
 
 
+def arrived(receiver):
+    try:
+        return receiver.recv(100)
+    except BlockingIOError:
+        return None
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("fail_open", [False, True])
+def test_a_full_socket_fails_as_its_queue_says_and_leaves_nothing_behind(lab, reader, fail_open):
+    """The kernel numbers packets whose message did not fit: the next verdicts step over the holes."""
+    a, b = lab.guests["a"], lab.guests["b"]
+    with (
+        source_of(lab, reader, port_map(a, b), (Queue(0, fail_open),), buffer=2304) as source,
+        udp(lab, socket.AF_INET, "a") as sender,
+        udp(lab, socket.AF_INET, "b", IPV4) as receiver,
+    ):
+        reading = Reading(source)
+        sent = 0
+        for _ in range(3):
+            for _ in range(20):
+                sender.sendto(b"%d" % sent, (IPV4, 5000))
+                sent += 1
+            while reading.step(0.1):
+                pass
+        counters = source.counters()
+        held = len(reading.frames)
+        assert 0 < held < sent
+        assert counters.overruns == sent - held
+        assert counters.user_drops == (0 if fail_open else sent - held)
+        assert (counters.waiting, counters.malformed) == (0, 0)
+        receiver.setblocking(False)
+        got = len(list(iter(lambda: arrived(receiver), None)))
+        assert got == (sent if fail_open else held)
+
+
 @pytest.mark.parametrize("reader", READERS)
 def test_a_queue_has_one_reader(lab, reader):
     with (
@@ -340,3 +376,27 @@ def test_both_directions_of_a_pair_stay_on_one_queue(reader):
         assert len(used) == 8
         assert all(len(queues) == 1 for queues in used.values())
         assert len(set.union(*used.values())) > 1
+
+
+@pytest.mark.slow
+def test_sizes_pass_in_close_order(lab):
+    """Packets of 28 to 65,535 bytes: all sizes up to jumbo frames and near the end, each seventh between."""
+    a, b = lab.guests["a"], lab.guests["b"]
+    every = [*range(9217), *range(9217, 64000, 7), *range(64000, 65508)]
+    window = 16
+    with (
+        source_of(lab, "netlink", port_map(a, b)) as source,
+        udp(lab, socket.AF_INET, "a") as sender,
+        udp(lab, socket.AF_INET, "b", IPV4) as receiver,
+        Reading(source, keep=False),
+    ):
+        got = set()
+        buffer = bytearray(1 << 16)
+        for first in range(0, len(every), window):
+            sizes = every[first : first + window]
+            for size in sizes:
+                sender.sendto(memoryview(buffer)[:size], (IPV4, 5000))
+            got.update(receiver.recv_into(buffer) for _ in sizes)
+        counters = source.counters()
+    assert got == set(every)
+    assert counters.malformed == counters.refused == counters.queue_drops == 0

@@ -2,7 +2,7 @@ cimport cython
 from appliance.capture.frame cimport Frame
 from appliance.capture.nfqueue.framer cimport Framer
 from appliance.capture.nfqueue.message cimport Message, read
-from appliance.capture.nfqueue.verdicts cimport Outbox
+from appliance.capture.nfqueue.verdicts cimport Outbox, code_of
 
 cdef int _LOW, _HIGH, _PACKET, _ERROR
 
@@ -17,6 +17,7 @@ cdef class Intake:
                    token=cython.longlong, frame=Frame)
     cdef _packet(self, bytearray data, object view, Py_ssize_t start, Py_ssize_t end, bint whole, long long now,
                  list frames)
+    cpdef verdict(self, long long token, object decision, long long mark)
     @cython.locals(outbox=Outbox)
     cpdef judged(self, long long token, long long code)
     @cython.locals(error=cython.longlong)

@@ -8,7 +8,8 @@ from appliance.capture.frame import Frame
 from appliance.capture.nfqueue import numbers as nl
 from appliance.capture.nfqueue.framer import Framer
 from appliance.capture.nfqueue.message import Message, read
-from appliance.capture.nfqueue.verdicts import Outbox
+from appliance.capture.nfqueue.verdicts import Outbox, code_of
+from appliance.model.verdict import Decision
 
 _LOW: Final = nl.LOW
 _HIGH: Final = nl.HIGH
@@ -95,8 +96,12 @@ class Intake:
         self.bytes += frame.wirelen
         frames.append(frame)
 
-    def judged(self, token: int, code: int) -> None:
+    def verdict(self, token: int, decision: Decision, mark: int) -> None:
         """Note the verdict for a frame."""
+        self.judged(token, code_of(decision, mark))
+
+    def judged(self, token: int, code: int) -> None:
+        """Note a verdict that is a number already; see ``code_of``."""
         outbox = self.outboxes[token >> QUEUE_SHIFT]
         outbox.judged(token & 0xFFFFFFFF, code)
 

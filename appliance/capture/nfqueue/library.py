@@ -9,6 +9,7 @@ the link layer's header nor the state of checksums; those are read from the same
 from __future__ import annotations
 
 import errno
+import math
 import os
 import select
 import socket
@@ -24,8 +25,7 @@ from appliance.capture.nfqueue.config import Queue, QueueConfig
 from appliance.capture.nfqueue.framer import Framer
 from appliance.capture.nfqueue.intake import QUEUE_SHIFT, Intake
 from appliance.capture.nfqueue.link import Link
-from appliance.capture.nfqueue.reader import code_of
-from appliance.capture.nfqueue.verdicts import ACCEPT, DROP, Outbox
+from appliance.capture.nfqueue.verdicts import ACCEPT, DROP, Outbox, code_of
 from appliance.inventory.ports import PortMap
 from appliance.model.verdict import Decision
 
@@ -127,7 +127,7 @@ class LibraryReader:
         waiter = select.poll()
         for fd in self.filenos():
             waiter.register(fd, select.POLLIN)
-        return bool(waiter.poll(max(0, int(timeout * 1000))))
+        return bool(waiter.poll(math.ceil(timeout * 1000)))
 
     def message(self, raw: bytes) -> None:
         """Read a message that the package is about to handle."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import select
 import socket
@@ -71,8 +72,8 @@ class Link:
         raise CaptureError(f"queue {queue.number}: the kernel does not answer")
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for something to read."""
-        return bool(self._poll.poll(max(0, int(timeout * 1000))))
+        """Wait up to ``timeout`` seconds, not less than 0, for something to read."""
+        return bool(self._poll.poll(math.ceil(timeout * 1000)))
 
     def overruns(self) -> int:
         """Count messages that found the socket's buffer full."""

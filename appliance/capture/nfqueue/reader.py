@@ -15,22 +15,10 @@ from appliance.capture.nfqueue.intake import Intake
 from appliance.capture.nfqueue.link import Link
 from appliance.capture.nfqueue.verdicts import ACCEPT, DROP, Outbox
 from appliance.inventory.ports import PortMap
-from appliance.model.mark import BLOCKED
-from appliance.model.verdict import Decision, Verdict
+from appliance.model.verdict import Decision
 
 _LARGE = 16_384  # mean bytes of a message above which a batch is kept small, to stay in the processor's cache
 _FEW = 16
-
-
-def code_of(decision: Decision, mark: int) -> int:
-    """Give verdict and mark as one number.
-
-    A drop that the kernel shall remember is an acceptance with the mark of a blocked connection: a rule
-    behind the queue saves the mark and drops the packet. A mark on any other drop means nothing.
-    """
-    if decision.verdict < Verdict.DROP or mark & BLOCKED:
-        return ACCEPT | mark
-    return DROP
 
 
 class NetlinkReader:
@@ -108,7 +96,7 @@ class NetlinkReader:
 
     def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
         """Note a verdict. With ``mark`` 0 the packet keeps the mark that it has."""
-        self._intake.judged(token, code_of(decision, mark))
+        self._intake.verdict(token, decision, mark)
 
     def flush(self) -> None:
         """Send all verdicts noted, with one system call for each queue.
@@ -119,13 +107,10 @@ class NetlinkReader:
         for outbox in self._outboxes.values():
             data = outbox.take()
             if data:
-                self._send(data)
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self._link.socket.send(data)
-        except OSError as problem:
-            raise CaptureError(f"verdicts: {problem.strerror}") from problem
+                try:
+                    self._link.socket.send(data)
+                except OSError as problem:
+                    raise CaptureError(f"verdicts: {problem.strerror}") from problem
 
     def swap_ports(self, ports: PortMap) -> None:
         """Use other ports from the next frame on."""

@@ -1,5 +1,7 @@
 cimport cython
 
+cpdef long long code_of(decision, long long mark) except -1
+
 cdef class Outbox:
     cdef public int queue
     cdef public long long fallback, last, open, sent

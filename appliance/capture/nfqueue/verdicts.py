@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 
 from appliance.capture.nfqueue import numbers as nl
+from appliance.model.mark import BLOCKED
+from appliance.model.verdict import Decision, Verdict
 
 _PLAIN = struct.Struct(">20s4sII")
 _MARKED = struct.Struct(">20s4sII4sI")
@@ -24,6 +26,17 @@ DROP = nl.NF_DROP << 32
 def prefix(kind: int, size: int, queue: int, flags: int = nl.NLM_F_REQUEST) -> bytes:
     """Give ``struct nlmsghdr`` and ``struct nfgenmsg`` of a message of ``size`` bytes in all."""
     return _GENERIC.pack(size, kind, flags, 0, 0, 0, 0) + queue.to_bytes(2, "big")
+
+
+def code_of(decision: Decision, mark: int) -> int:
+    """Give verdict and mark as one number.
+
+    A drop that the kernel shall remember is an acceptance with the mark of a blocked connection: a rule
+    behind the queue saves the mark and drops the packet. A mark on any other drop means nothing.
+    """
+    if decision.verdict < Verdict.DROP or mark & BLOCKED:
+        return ACCEPT | mark
+    return DROP
 
 
 class Outbox:
