@@ -100,6 +100,7 @@ def _sysctls(options: KernelOptions) -> tuple[Sysctl, ...]:
         Sysctl("net/bridge/bridge-nf-call-ip6tables", call, required=xtables),
         Sysctl("net/bridge/bridge-nf-call-arptables", 0, required=False),
         Sysctl("net/netfilter/nf_conntrack_acct", 1),
+        Sysctl("net/netfilter/nf_conntrack_events", 1, required=False),
     ]
     if options.connections:
         settings.append(

@@ -1,0 +1,101 @@
+"""Ends of connections and what they carried, told by the kernel."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from kernel_lab import PASSING, plug
+from lab import Lab
+from queues import until
+
+from appliance.kernel.base import KernelError
+from appliance.kernel.conntrack import Endings, connections, forget
+
+pytestmark = pytest.mark.netns
+
+
+@pytest.fixture(scope="module")
+def world():
+    with Lab("ends") as lab:
+        made = plug(lab, {"a": ["10.9.0.1", "fd09::1"], "b": ["10.9.0.2", "fd09::2"]}, a=5, b=5)
+        made.apply(PASSING)
+        yield made
+
+
+def talk(world, port, count=1, six=False):
+    """Send datagrams from a's ``port`` to b's port 7000."""
+    family, target = (socket.AF_INET6, "fd09::2") if six else (socket.AF_INET, "10.9.0.2")
+    source = "fd09::1" if six else "10.9.0.1"
+    with world.lab.inside(world.guests["b"]):
+        receiver = socket.socket(family, socket.SOCK_DGRAM)
+    with world.lab.inside(world.guests["a"]):
+        sender = socket.socket(family, socket.SOCK_DGRAM)
+    with receiver, sender:
+        receiver.settimeout(5)
+        receiver.bind((target, 7000))
+        sender.bind((source, port))
+        for _ in range(count):
+            sender.sendto(bytes(100), (target, 7000))
+            assert len(receiver.recv(200)) == 100
+
+
+def of(world, port):
+    return [one for one in connections(world.lab.host) if one.sport == port]
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_an_end_is_told_with_what_was_carried(world, six):
+    port = 31001 + six
+    with Endings(world.lab.host) as endings:
+        talk(world, port, 3, six)
+        (one,) = of(world, port)
+        assert (one.zone, one.proto, one.dport) == (5, 17, 7000)
+        size = 100 + 8 + (40 if six else 20)
+        assert (one.sent, one.answered) == ((3, 3 * size), (0, 0))
+        assert forget([one], world.lab.host) == 1
+        assert not of(world, port)
+        told = []
+        assert until(lambda: told.extend(endings.receive()) or any(end.key == one.key for end in told))
+        (end,) = [end for end in told if end.key == one.key]
+        assert (end.sent, end.ident) == (one.sent, one.ident)
+        assert not endings.behind
+
+
+def test_what_is_not_there_cannot_be_forgotten(world):
+    talk(world, 31011)
+    (one,) = of(world, 31011)
+    assert forget([one, one], world.lab.host) == 1
+
+
+def test_lost_endings_are_noticed_and_made_up_for(world):
+    ports = range(32000, 32400)
+    with Endings(world.lab.host, buffer=1) as endings:  # the kernel's least buffer
+        with world.lab.inside(world.guests["a"]):
+            senders = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in ports]
+        for port, sender in zip(ports, senders, strict=True):
+            with sender:
+                sender.bind(("10.9.0.1", port))
+                sender.sendto(b"x", ("10.9.0.2", 7001))
+        mine = {}
+
+        def all_there():
+            mine.update({one.key: one for one in connections(world.lab.host) if one.sport in ports})
+            return len(mine) == len(ports)
+
+        assert until(all_there)
+        kept = [one for one in mine.values() if one.sport < 32010]
+        left = [one for one in mine.values() if one not in kept]
+        assert forget(left, world.lab.host) == len(left)
+        told = {one.key for one in endings.receive()}
+        assert endings.behind
+        assert endings.overflows
+        assert len(told) < len(left)
+        gone = endings.gone(mine)
+        assert gone == set(mine) - {one.key for one in kept}
+        assert not endings.behind
+
+
+def test_a_namespace_that_is_not_there():
+    with pytest.raises(KernelError, match="No such file"):
+        Endings("ew-nowhere")
