@@ -74,7 +74,8 @@ class LiveSource(Protocol):
     """A source that never ends by itself: the kernel's queues, a mirror port.
 
     The owner's loop is: ``receive``, judge each frame, ``verdict``, and ``flush`` once at the end of the
-    batch. All of it happens in one thread.
+    batch. All of it happens in one thread. Who waits on ``filenos`` calls ``receive`` first, until it gives
+    nothing: some frames may have come in while the source was opened.
     """
 
     def filenos(self) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ from appliance.inventory.ports import NO_VLAN, Port, PortMap
 from appliance.model.identity import VmInterface
 from appliance.model.origin import Origin
 
+_MOST = 4096  # remembered origins; more than that are forgotten all at once
+
 
 class Mirror:
     """Finds both ends of copied frames.
@@ -18,6 +20,7 @@ class Mirror:
     def __init__(self, ports: PortMap) -> None:
         """Index ``ports`` by MAC; of two interfaces with one MAC in a segment neither is told by it."""
         self._ports = ports
+        self._known: dict[tuple[int, bool, int, int, bytes], Origin] = {}
         self._by_mac: dict[tuple[int, bytes], VmInterface | None] = {}
         for port in ports.ports:
             if port.interface is not None:
@@ -30,6 +33,15 @@ class Mirror:
 
         ``sent`` says that the host sent it out of the device, ``info`` is as in ``Place.origin``.
         """
+        key = (index, sent, vlan, info, frame[:12])
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            found = self._known[key] = self._origin(index, sent, vlan, frame, info)
+        return found
+
+    def _origin(self, index: int, sent: bool, vlan: int, frame: bytes, info: int) -> Origin:
         port = self._ports.find(index, vlan or NO_VLAN)
         zone = port.zone if port is not None else 0
         source = self._by_mac.get((zone, frame[6:12]))
