@@ -23,7 +23,9 @@ from appliance.config.settings import (
 from appliance.config.validate import Strict
 from appliance.config.values import parse_duration, parse_size
 
-_DURATIONS = frozenset(("timeout", "protect", "notice_interval", "new", "established", "closed", "bypassed"))
+_DURATIONS = frozenset(
+    ("timeout", "protect", "notice_interval", "new", "established", "closed", "bypassed", "settled")
+)
 _SIZES = frozenset(
     ("max_bytes", "max_held", "max_total", "depth", "window", "file_limit", "probe_limit", "stream_depth")
 )

@@ -59,6 +59,7 @@ class FlowSettings:
     udp: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
     icmp: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
     other: Timeouts = Timeouts(30 * SECOND, 300 * SECOND)
+    settled: int = 432_000 * SECOND  # of flows that the kernel judges by itself, unless it tells their end
     vlan_in_key: bool = True
     depth_in_key: bool = True  # tunnelled packets have flows of their own
     memcap_policy: str = "ignore"  # ignore, drop-packet, pass-packet, reject

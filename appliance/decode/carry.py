@@ -19,6 +19,7 @@ def carry(packet: Packet, name: str, off: int, length: int) -> Packet:
     inner.wirelen = length
     inner.depth = packet.depth + 1
     inner.tenant = packet.tenant
+    inner.place = packet.place
     inner.tunnel = name
     inner.outer = packet
     packet.inner = inner

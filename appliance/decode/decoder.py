@@ -90,6 +90,7 @@ class Decoder:
         whole.eth_dst = packet.eth_dst
         whole.vlans = packet.vlans
         whole.tenant = packet.tenant
+        whole.place = packet.place
         whole.src_if = packet.src_if
         whole.dst_if = packet.dst_if
         whole.depth = packet.depth

@@ -152,11 +152,12 @@ class FlowIntEffect(Effect):
 def host_key(track: str, ctx: Context) -> bytes:
     """Name the host (or pair of hosts) whose bits are meant."""
     packet: Packet = ctx.packet
+    segment = (packet.place >> 32).to_bytes(2, "big") if packet.place else b""
     if track in {"ip_src", "src"}:
-        return b"h" + packet.src
+        return b"h" + packet.src + segment
     if track in {"ip_dst", "dst"}:
-        return b"h" + packet.dst
-    return b"p" + min(packet.src, packet.dst) + max(packet.src, packet.dst)
+        return b"h" + packet.dst + segment
+    return b"p" + min(packet.src, packet.dst) + max(packet.src, packet.dst) + segment
 
 
 class HostBitCheck(Matcher):

@@ -141,6 +141,10 @@ class Detector:
         """Tell whether an alert before this packet wants it recorded; to be asked once, before inspection."""
         return self._finisher.tags.follow(packet, flow, now)
 
+    def follows(self, flow: Flow) -> bool:
+        """Tell whether packets of the flow are to be recorded because of an alert before."""
+        return self._finisher.tags.tagged(flow)
+
     def flow_ended(self, flow: Flow) -> None:
         """Forget the flow."""
         self._finisher.tags.forget(flow)

@@ -79,6 +79,11 @@ class Tags:
                 del self._tags[key]
         return found
 
+    def tagged(self, flow: Flow) -> bool:
+        """Tell whether a connection or one of its ends is tagged."""
+        tags = self._tags
+        return bool(tags) and (flow.id in tags or flow.client in tags or flow.server in tags)
+
     def forget(self, flow: Flow) -> None:
         """Forget a connection that has ended."""
         self._tags.pop(flow.id, None)

@@ -117,6 +117,8 @@ class Thresholds:
             if flow is None:
                 return None
             where = flow.id
+        if packet.place:
+            where = (where, packet.place >> 32)
         return self.table.get((signature.rule.gid, signature.rule.sid, kind, track, where), ctx.now)
 
     def _detection_filter(self, signature: Signature, node: Threshold | EventFilter, ctx: Context) -> bool:

@@ -12,6 +12,7 @@ from appliance.detect.ruleset import Ruleset
 from appliance.engine.hostos import HostOs
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.rulechoice import RuleChoice
+from appliance.engine.settle import let_go, records_applications
 from appliance.engine.wanted import (
     records_frames,
     wanted_protocols,
@@ -63,6 +64,8 @@ def build_pipeline(
         TcpTracker(with_depth(settings.stream, settings.file_store), host_os.of),
         AppLayer(app, wanted_protocols(settings, ruleset, bound)),
     )
+    pipe.recorded = records_applications(settings.eve)
+    pipe.let_go = let_go(settings.app)
     pipe.file_drain.patient = "store" in needs
     if inventory is not None:
         pipe.registry = Registry(inventory)

@@ -7,7 +7,7 @@ from appliance.model.packet cimport Packet
 cdef class Engine:
     cdef public Pipeline pipeline
     cdef public long long _next_tick, _last
-    @cython.locals(packet=Packet, work=Work, pipe=Pipeline, events=list)
-    cpdef Result process(self, bytes frame, int linktype, long long now, long long number, Py_ssize_t wirelen=*, Trace trace=*)
+    @cython.locals(packet=Packet, work=Work, pipe=Pipeline, events=list, result=Result)
+    cpdef Result process(self, bytes frame, int linktype, long long now, long long number, Py_ssize_t wirelen=*, Trace trace=*, object origin=*)
     @cython.locals(flow=Flow)
     cpdef list tick(self, long long now)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from appliance.engine import settle
 from appliance.engine.counters import count_link
+from appliance.engine.ended import KernelEntry, end_entry
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.work import Result, Trace, Work
 from appliance.model.event import ArpEvent, Event, StatsEvent
+from appliance.model.origin import Origin
 
 _ETHERNET = 1
 _COMMON = frozenset((0x0800, 0x86DD, 0x0806))
@@ -37,8 +40,20 @@ class Engine:
         number: int,
         wirelen: int = -1,
         trace: Trace | None = None,
+        origin: Origin | None = None,
     ) -> Result:
-        """Judge one frame, with every packet inside it; the strictest verdict is the frame's."""
+        """Judge one frame, with every packet inside it; the strictest verdict is the frame's.
+
+        Args:
+            frame: the bytes from the link layer's header on.
+            linktype: what that header is, as captures number it; 1 is Ethernet.
+            now: ns since the epoch.
+            number: of the frame, from 1.
+            wirelen: its length on the wire, -1 for what ``frame`` holds.
+            trace: takes down what each stage decided.
+            origin: where the frame was, when the source knows. Interfaces are then those behind its ports,
+                and ``Result.mark`` says what the kernel may do by itself from here on.
+        """
         events: list[Event] = []
         if now >= self._next_tick:
             events.extend(self.tick(now))
@@ -51,10 +66,23 @@ class Engine:
         if packet.arp_op > 0:
             events.append(ArpEvent(now, packet))
         work = Work(packet, now, events, trace)
+        if origin is not None:
+            settle.locate(packet, origin)
+            work.origin = origin
         pipe.run(work)
         pipe.run_inside(work)
         pipe.counters.verdict(work.decision)
-        return Result(packet, work.flow, work.decision, events)
+        result = Result(packet, work.flow, work.decision, events)
+        if origin is not None:
+            result.mark = settle.remember(pipe, work)
+        return result
+
+    def kernel_ended(self, entry: KernelEntry, now: int) -> list[Event]:
+        """End the flow of a connection that the kernel knows no more, with the totals that it counted.
+
+        Limits get back what the connection took. Call it for every connection that ends.
+        """
+        return end_entry(self.pipeline, entry, now)
 
     def tick(self, now: int) -> list[Event]:
         """End the flows that have timed out by ``now``; call it once a second or so when idle."""

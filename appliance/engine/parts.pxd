@@ -6,6 +6,9 @@ from appliance.flow.table cimport FlowTable
 from appliance.stream.tracker cimport TcpTracker
 
 cdef class Parts:
+    cdef public int generation
+    cdef public bint recorded
+    cdef public frozenset let_go
     cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain
     cdef public Decoder decoder
     cdef public Checksums checksums

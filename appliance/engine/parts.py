@@ -37,6 +37,7 @@ class Parts:
         app: AppLayer,
     ) -> None:
         self.settings: Settings = settings
+        self.generation: int = 1  # of policies, inventory and rules; each change of them begins a new one
         self.decoder: Decoder = decoder
         self.checksums: Checksums = checksums
         self.defrag: Defragmenter = defrag
@@ -47,6 +48,9 @@ class Parts:
         self.counters: Counters = Counters()
         self.file_drain: FileDrain = FileDrain()
         self.app_counters: AppCounters = AppCounters(self.counters, app.specs.values())
+        # Records ask for what parsers find, and applications that are let go once they are encrypted.
+        self.recorded: bool = False
+        self.let_go: frozenset[str] = frozenset()
         self.registry: Registry | None = None
         self.bound: BoundPolicies | None = None
         self.firewall: Firewall | None = None

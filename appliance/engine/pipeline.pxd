@@ -17,6 +17,8 @@ cdef class Pipeline(Parts):
     @cython.locals(flow=Flow, packet=Packet)
     cpdef reopen(self, Work work, Flow old)
     cpdef bypass(self, Flow flow)
+    cpdef unbypass(self, Flow flow, Work work)
+    cpdef resume(self, Flow flow, long long now, list events)
     @cython.locals(flow=Flow)
     cpdef end_flows(self, list flows, Work work)
     cpdef feed(self, Flow flow, Chunk chunk, long long now)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from appliance.engine import applog, inspection, lifecycle
+from appliance.engine import applog, inspection, lifecycle, settle
 from appliance.engine.parts import Parts
 from appliance.engine.stages import STAGES
 from appliance.engine.work import Work
 from appliance.model.chunk import Chunk
 from appliance.model.event import Event
-from appliance.model.flow import F_BYPASS, F_PASSED, Flow, FlowState
-from appliance.model.packet import PROTO_TCP, Packet
+from appliance.model.flow import F_BYPASS, F_KNOWN, F_PASSED, Flow, FlowState
+from appliance.model.packet import PROTO_TCP, TOCLIENT, TOSERVER, Packet
 from appliance.model.verdict import ACCEPTED
 
 _ORDER = [stage for _, stage in STAGES]
@@ -34,9 +34,11 @@ class Pipeline(Parts):
     def run_rebuilt(self, work: Work, packet: Packet) -> None:
         """Take a datagram put together from fragments through the stages; its verdict is the fragment's."""
         whole = Work(packet, work.now, work.events, work.trace)
+        whole.origin = work.origin
         self.run(whole)
         self.run_inside(whole)
         work.flow = whole.flow
+        work.packet.direction = packet.direction
         work.decide(whole.decision, whole.rule)
 
     def run_inside(self, work: Work) -> None:
@@ -44,6 +46,7 @@ class Pipeline(Parts):
         inner = work.packet.inner
         while inner is not None:
             inside = Work(inner, work.now, work.events, work.trace)
+            inside.origin = work.origin
             self.run(inside)
             work.decide(inside.decision, inside.rule)
             inner = inner.inner
@@ -56,6 +59,8 @@ class Pipeline(Parts):
             return None
         work.new_flow = True
         self.counters.new_flow(flow)
+        if work.origin is not None:
+            settle.orient(self, work, flow)
         self.meet(flow, work.now)
         return flow
 
@@ -82,6 +87,25 @@ class Pipeline(Parts):
         flow.flags |= F_BYPASS
         flow.state = FlowState.BYPASSED
         self.table.retime(flow)
+
+    def unbypass(self, flow: Flow, work: Work) -> None:
+        """Inspect a flow again that a policy of before let pass without."""
+        flow.flags &= ~F_BYPASS
+        flow.state = FlowState.ESTABLISHED
+        self.resume(flow, work.now, work.events)
+        self.table.retime(flow)
+
+    def resume(self, flow: Flow, now: int, events: list[Event]) -> None:
+        """Begin to follow a flow anew in its middle, since packets of it have passed unseen."""
+        if flow.tcp is not None:
+            self.tracker.finish(flow)
+            flow.tcp = None
+        flow.flags |= F_KNOWN
+        if flow.app is not None:
+            for direction in (TOSERVER, TOCLIENT):
+                self.app.end(flow, direction, now)
+            applog.log_app(self, flow, now, None, events)
+            self.app.resume(flow)
 
     def end_flows(self, flows: list[Flow], work: Work) -> None:
         """Report flows that ended because this packet came."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from appliance.decode import anomalies
 from appliance.decode.quoted import embedded
-from appliance.engine import applications, exceptions, inspection
+from appliance.engine import applications, exceptions, inspection, settle
 from appliance.engine.counters import count_session
 from appliance.engine.work import Work
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
+from appliance.model import mark
 from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
@@ -35,7 +36,8 @@ _REFUSED_FRAGMENTS = {
 
 def checksum(pipe: Pipeline, work: Work) -> bool:
     """Verify checksums; a TCP segment that fails takes no part in streams and parsers."""
-    if not pipe.checksums.verify(work.packet):
+    origin = work.origin
+    if (origin is None or not origin.checked) and not pipe.checksums.verify(work.packet):
         # Its receiver throws a segment away, and so must whoever follows the stream. A datagram stands for
         # itself: inspecting one that the receiver throws away does no harm.
         work.usable = work.packet.proto != PROTO_TCP
@@ -63,15 +65,22 @@ def report_anomalies(pipe: Pipeline, work: Work) -> bool:
 
 def identify(pipe: Pipeline, work: Work) -> bool:
     """Find the VM interfaces at both ends and whether the sender is who it says it is."""
-    registry = pipe.registry
+    registry, packet, origin = pipe.registry, work.packet, work.origin
+    if origin is not None and origin.unmapped and packet.outer is None:
+        work.note("identify", "drop", "a port that belongs to nobody")
+        work.decide(Decision(Verdict.DROP, Reason.UNKNOWN_INTERFACE, "port"))
+        return _STOP
     if registry is None:
         return _CONTINUE
-    packet = work.packet
-    registry.identify(packet)
+    if origin is None or packet.outer is not None:
+        origin = None  # what a tunnel carries tells by its addresses alone where it belongs
+        registry.identify(packet)
+    else:
+        registry.place(packet, origin)
     if work.trace is not None:
         for side, found in (("source", packet.src_if), ("destination", packet.dst_if)):
             work.note("identify", side, found.label if found is not None else "not in the inventory")
-    reason = registry.check(packet)
+    reason = registry.check(packet) if origin is None else registry.check_port(packet, origin)
     if reason is None:
         return _CONTINUE
     work.events.append(NoticeEvent(work.now, reason.value, packet))
@@ -158,6 +167,8 @@ def find_flow(pipe: Pipeline, work: Work) -> bool:
     flow = packet.flow or table.lookup(packet, work.now)
     if table.ended:
         pipe.end_flows(table.drain(), work)
+    if flow is not None and flow.kernel:
+        flow = settle.awaken(pipe, work, flow)
     if flow is None and work.related is None and trackable(packet):
         flow = pipe.open_flow(work)
         if flow is None:
@@ -194,7 +205,11 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
         return _CONTINUE
     if work.decision.verdict > Verdict.ACCEPT:
         return _CONTINUE
+    bypassed = stale and flow is not None and flow.flags & F_BYPASS and flow.judged is not None
+    bypassed = bypassed and flow is not None and flow.judged.verdict == Verdict.BYPASS
     judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
+    if bypassed and flow is not None and not judgement.bypass:
+        pipe.unbypass(flow, work)
     if judgement.notices:
         work.events.extend(judgement.notices)
     if work.trace is not None:
@@ -232,7 +247,7 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
     packet, flow = work.packet, work.flow
     if flow is None or packet.proto != PROTO_TCP or flow.proto != PROTO_TCP or not work.usable:
         return _CONTINUE
-    if flow.flags & F_BYPASS:
+    if flow.flags & F_BYPASS or flow.kernel & mark.SETTLED == mark.SETTLED:
         return _CONTINUE
     known = flow.tcp is not None
     result = pipe.tracker.handle(packet, flow, work.now)
@@ -278,6 +293,8 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     flow, packet = work.flow, work.packet
     if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
         return _CONTINUE
+    if flow.kernel & mark.SETTLED == mark.SETTLED:
+        return _CONTINUE
     known, failing, swapped = flow.app_proto, _failed(flow), flow.flags & F_SWAPPED
     if work.chunks:
         for chunk in work.chunks:
@@ -319,6 +336,10 @@ def log_application(pipe: Pipeline, work: Work) -> bool:
     flow = work.flow
     if flow is not None and flow.app is not None:
         pipe.log_app(flow, work.now, work.packet, work.events)
+        if pipe.let_go and flow.app_proto in pipe.let_go:
+            parser = flow.app.parser
+            if parser is not None and parser.bypass and not flow.flags & F_BYPASS:
+                pipe.bypass(flow)
     return _CONTINUE
 
 

@@ -12,11 +12,12 @@ cdef class Work:
     cdef public Trace trace
     cdef public Flow flow, related
     cdef public bint new_flow, inspect, usable
-    cdef public object decision, rule
+    cdef public object decision, rule, origin
     cpdef decide(self, object decision, object rule=*)
     cpdef note(self, str stage, str decision, str why=*)
 
 cdef class Result:
+    cdef public int mark
     cdef public Packet packet
     cdef public Flow flow
     cdef public object decision

@@ -7,6 +7,7 @@ from typing import Any
 from appliance.model.chunk import Chunk
 from appliance.model.event import Event
 from appliance.model.flow import Flow
+from appliance.model.origin import Origin
 from appliance.model.packet import Packet
 from appliance.model.verdict import ACCEPTED, Decision
 
@@ -29,7 +30,7 @@ class Work:
 
     ``decision`` only ever gets stricter. ``inspect`` is cleared by a stage that takes the packet
     out of inspection, ``usable`` by one that keeps it from streams and parsers (a bad checksum).
-    ``related`` is the flow that an ICMP error is about.
+    ``related`` is the flow that an ICMP error is about. ``origin`` is where the frame was, if that is known.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Work:
         "inspect",
         "new_flow",
         "now",
+        "origin",
         "packet",
         "related",
         "rule",
@@ -53,6 +55,7 @@ class Work:
         self.now: int = now
         self.events: list[Event] = events
         self.trace: Trace | None = trace
+        self.origin: Origin | None = None
         self.flow: Flow | None = None
         self.related: Flow | None = None
         self.new_flow: bool = False
@@ -76,12 +79,17 @@ class Work:
 
 
 class Result:
-    """Verdict of one frame, with everything there is to report about it."""
+    """Verdict of one frame, with everything there is to report about it.
 
-    __slots__ = ("decision", "events", "flow", "packet")
+    ``mark`` says what the kernel may do by itself with the rest of the connection, in its own directions: see
+    :mod:`appliance.model.mark`. It is 0 without an origin.
+    """
+
+    __slots__ = ("decision", "events", "flow", "mark", "packet")
 
     def __init__(self, packet: Packet, flow: Flow | None, decision: Decision, events: list[Event]) -> None:
         self.packet: Packet = packet
+        self.mark: int = 0
         self.flow: Flow | None = flow
         self.decision: Decision = decision
         self.events: list[Event] = events

@@ -20,7 +20,7 @@ from appliance.firewall.limits import Tallies
 from appliance.firewall.schedule import MINUTE
 from appliance.firewall.subject import Subject, of_flow, of_packet
 from appliance.model.event import NoticeEvent
-from appliance.model.flow import F_DROPPED, F_REJECTED, F_SWAPPED, Flow
+from appliance.model.flow import F_DROPPED, F_KNOWN, F_REJECTED, F_SWAPPED, Flow
 from appliance.model.identity import VmInterface
 from appliance.model.packet import PROTO_TCP, TH_ACK, TH_FIN, TH_RST, TH_SYN, TOSERVER, Packet
 from appliance.model.tcp import TcpState
@@ -125,7 +125,8 @@ class Firewall:
         notices: tuple[NoticeEvent, ...] = ()
         own = packet.proto == flow.proto
         if before is None and own:
-            scan, notices = self.guard.inspect(packet, here, packet.direction == TOSERVER, now)
+            opens = packet.direction == TOSERVER and not flow.flags & F_KNOWN
+            scan, notices = self.guard.inspect(packet, here, opens, now)
             refused = scan or _not_opened(packet, flow, ends)
             if refused is not None:
                 return combine((refused,), notices)
@@ -191,6 +192,30 @@ class Firewall:
         verdict.half_open = opening
         return None
 
+    def final(self, flow: Flow) -> bool:
+        """Tell whether the verdict on a flow holds for all its packets, until policies change.
+
+        Not so where the time of day counts, an end does not track the protocol, or a limit of half-open
+        connections has to know when this one is no longer half open.
+        """
+        judged: FlowVerdict | None = flow.judged
+        if self.bound.empty:
+            return True
+        if judged is None or judged.per_packet or judged.until != FOREVER:
+            return False
+        return self._current(judged, flow, 0) and not self._half_open(judged, flow)
+
+    def _half_open(self, judged: FlowVerdict, flow: Flow) -> bool:
+        """Tell whether a flow counts as half open at an end with a limit of those."""
+        if not judged.half_open:
+            return False
+        ends = (self.bound.policy_of(flow.client_if), self.bound.policy_of(flow.server_if))
+        limited = any(end is not None and end.stateful.limits.half_open for end in ends)
+        if limited and not _is_established(flow):
+            return True
+        self.flow_established(flow)
+        return False
+
     def flow_established(self, flow: Flow) -> None:
         """Take note that both ends have answered each other: the connection is no longer half open."""
         judged: FlowVerdict | None = flow.judged
@@ -241,7 +266,7 @@ def _interfaces(packet: Packet, flow: Flow) -> tuple[VmInterface | None, VmInter
 
 
 def _opens(packet: Packet, flow: Flow) -> bool:
-    if packet.direction != TOSERVER or packet.proto != flow.proto:
+    if packet.direction != TOSERVER or packet.proto != flow.proto or flow.flags & F_KNOWN:
         return False
     return packet.src == flow.client and packet.sport == flow.cport
 
@@ -249,6 +274,8 @@ def _opens(packet: Packet, flow: Flow) -> bool:
 def _not_opened(packet: Packet, flow: Flow, ends: list[End]) -> EndJudgement | None:
     """Refuse a TCP connection of which the SYN was not seen, at an end that is strict about it."""
     if packet.proto != PROTO_TCP or packet.tcp_flags & _OPENING == TH_SYN or _is_established(flow):
+        return None
+    if flow.flags & F_KNOWN:  # it was let in before, when its SYN was seen
         return None
     for end in ends:
         if end[0].stateful.strict and end[0].stateful.tracks(PROTO_TCP):

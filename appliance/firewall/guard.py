@@ -66,7 +66,8 @@ class ScanGuard:
             if action and self.sweeps.touch((number, source), service, action, now):
                 kinds.append("port_sweep")
         action = scan.kinds.get("host_sweep")
-        whose = 0 if end[1] == IN else number  # sweeping in is seen only across interfaces
+        # Sweeping in is seen only across interfaces, those of one segment.
+        whose = -(packet.place >> 32) if end[1] == IN else number
         if action and self.sweeps.touch((whose, source, service), packet.dst, action, now):
             kinds.append("host_sweep")
         return kinds

@@ -171,7 +171,7 @@ class Defragmenter:
         """Name the datagram. The protocol tells IPv4 datagrams apart, but not those of IPv6."""
         vlans = packet.vlans if self.settings.vlan_in_key else ()
         proto = packet.proto if packet.ip_version == 4 else -1
-        return packet.src, packet.dst, packet.ip_id, proto, vlans, packet.depth, packet.tenant
+        return packet.src, packet.dst, packet.ip_id, proto, vlans, packet.depth, packet.tenant, packet.place
 
     def _datagram(self, key: Key, packet: Packet, now: int) -> _Datagram | None:
         """Find or open the datagram, with room for one more fragment; None when there is none."""

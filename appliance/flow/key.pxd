@@ -13,6 +13,7 @@ cpdef bint trackable(Packet packet)
 @cython.locals(spi=bytes)
 cpdef unsigned int esp_spi(Packet packet)
 cpdef int direction_of(Flow flow, Packet packet)
+cpdef bytes place_tag(long long place)
 @cython.locals(left="unsigned long long", right="unsigned long long", mask="unsigned long long", factor="unsigned long long", other="unsigned long long", byte="unsigned char", word="unsigned long long")
 cpdef long long flow_id(bytes key, long long now, long long number)
 

@@ -106,6 +106,11 @@ def flow_id(key: bytes, now: int, number: int) -> int:
     return ((left & 0x1FFFFF) << 32 | right) or 1
 
 
+def place_tag(place: int) -> bytes:
+    """Give the part of a key that names a place; its length is odd, so it is no VLAN id and no SPI."""
+    return b"@" + place.to_bytes(8, "big")
+
+
 class KeyMaker:
     """Makes keys as the settings say, and keeps one copy of what many flows share.
 
@@ -149,16 +154,20 @@ class KeyMaker:
         elif flow.proto == PROTO_ESP:
             extra = flow.spi.to_bytes(4, "big")
         tags = self.tag(flow.vlans) + extra
+        if flow.place:
+            tags += place_tag(flow.place)
         return self.join(flow.proto, flow.client, flow.server, sport, dport, flow.depth, flow.tenant, tags)
 
     def make(
         self, proto: int, src: bytes, dst: bytes, sport: int, dport: int, context: Packet, extra: bytes
     ) -> bytes:
-        """Give the key of a tuple that is seen where ``context`` is: same VLANs, depth and tenant.
+        """Give the key of a tuple that is seen where ``context`` is: same VLANs, depth, tenant and place.
 
         ``extra`` holds what a protocol has besides ports. For ICMP the ports are those of :func:`icmp_ports`.
         """
         tags = self.tag(context.vlans) + extra if context.vlans else extra
+        if context.place:
+            tags += place_tag(context.place)
         return self.join(proto, src, dst, sport, dport, context.depth, context.tenant, tags)
 
     def join(

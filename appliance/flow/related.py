@@ -77,6 +77,11 @@ class Expectation:
 _Key = tuple[int, bytes, int, bytes, int]
 
 
+def _network(flow: Flow) -> int:
+    """Number the network that a flow is in: tenant and place."""
+    return flow.place << 31 | flow.tenant
+
+
 class Expectations:
     """Announced connections, each good for one flow; bounded, the oldest make room.
 
@@ -131,7 +136,7 @@ class Expectations:
             return False
         self.expire(now)
         parent = parent.parent or parent
-        key = (proto, server, port, client or b"", parent.tenant)
+        key = (proto, server, port, client or b"", _network(parent))
         self._remove(key)
         siblings = self.parents.setdefault(parent.id, OrderedDict())
         if len(siblings) >= _PER_PARENT:
@@ -151,9 +156,9 @@ class Expectations:
         """
         if not self.entries:
             return None
-        found = self._find(flow.proto, flow.server, flow.sport, flow.client, flow.tenant)
+        found = self._find(flow.proto, flow.server, flow.sport, flow.client, _network(flow))
         if found is None and flow.proto == PROTO_UDP:
-            found = self._find(flow.proto, flow.client, flow.cport, flow.server, flow.tenant)
+            found = self._find(flow.proto, flow.client, flow.cport, flow.server, _network(flow))
         if found is None or found.parent is flow:
             return None
         self._remove(found.key)
@@ -179,9 +184,9 @@ class Expectations:
         self.counters["timeout"] += gone
         return gone
 
-    def _find(self, proto: int, server: bytes, port: int, client: bytes, tenant: int) -> Expectation | None:
-        found = self.entries.get((proto, server, port, client, tenant))
-        return found if found is not None else self.entries.get((proto, server, port, b"", tenant))
+    def _find(self, proto: int, server: bytes, port: int, client: bytes, network: int) -> Expectation | None:
+        found = self.entries.get((proto, server, port, client, network))
+        return found if found is not None else self.entries.get((proto, server, port, b"", network))
 
     def _evict(self, key: _Key) -> None:
         self._remove(key)

@@ -17,7 +17,7 @@ from appliance.model.flow import Flow
 from appliance.model.identity import VmInterface
 from appliance.model.tcp import TcpPeer, TcpSession, TcpState
 
-VERSION = 1
+VERSION = 2
 
 # Finds the interface of a VM by UUID and name; None when it is not known here.
 InterfaceOf = Callable[[str, str], VmInterface | None]
@@ -39,6 +39,7 @@ _FLOW: dict[str, Field] = {
     "vlans": Ints(16, 0, 65_535),
     "tenant": Int(0, _INT31),
     "depth": Int(0, 255),
+    "place": Int(0, (1 << 48) - 1),
     "first": _COUNT,
     "last": _COUNT,
     "first_number": _COUNT,

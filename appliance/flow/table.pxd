@@ -6,7 +6,7 @@ from appliance.flow.queues cimport FlowQueues
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
 
-cdef list _HALF_OPEN_QUEUES, _NEW_QUEUES, _CLOSED_QUEUES, _PSEUDO_QUEUES, _KEPT_QUEUES, _EVICTED
+cdef list _HALF_OPEN_QUEUES, _NEW_QUEUES, _SETTLED_QUEUES, _CLOSED_QUEUES, _PSEUDO_QUEUES, _KEPT_QUEUES, _EVICTED
 
 cpdef int _queue_class(int proto)
 @cython.locals(length="long long")
@@ -31,6 +31,7 @@ cdef class FlowTable:
     @cython.locals(length="long long")
     cpdef touch(self, Flow flow, Packet packet, long long now)
     cpdef retime(self, Flow flow)
+    cpdef settle(self, Flow flow, int kernel)
     cpdef swap(self, Flow flow)
     @cython.locals(extra=bytes, both="long long")
     cpdef find(self, int proto, bytes src, bytes dst, int sport, int dport, Packet context)
@@ -43,7 +44,7 @@ cdef class FlowTable:
     cpdef _expire_queue(self, int queue, long long now, Py_ssize_t limit, list ended)
     @cython.locals(flow=Flow)
     cpdef Flow _record(self, Packet packet, long long now)
-    @cython.locals(queue=int)
+    @cython.locals(queue=int, kernel=int)
     cpdef _place(self, Flow flow)
     @cython.locals(victim=Flow)
     cpdef bint _make_room(self, long long now)

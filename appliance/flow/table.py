@@ -6,6 +6,7 @@ from appliance.config.settings import FlowSettings, Timeouts
 from appliance.flow.key import KeyMaker, direction_of, esp_spi, flow_id, icmp_ports, trackable
 from appliance.flow.queues import FlowQueues
 from appliance.model.flow import F_EVICTED, F_SWAPPED, Flow
+from appliance.model.mark import SETTLED
 from appliance.model.packet import (
     PROTO_ESP,
     PROTO_ICMP,
@@ -22,9 +23,9 @@ from appliance.model.packet import (
 
 # Flow.state, as plain integers for the packet's way (see FlowState).
 _NEW, _ESTABLISHED, _CLOSED, _BYPASSED = 0, 1, 2, 3
-# Queues are class * 4 + state.
-_TCP, _UDP, _ICMP, _OTHER = 0, 4, 8, 12
-_QUEUES = 16
+# Queues are class * 4 + state; behind them that of flows which the kernel lets pass, or drops, by itself.
+_TCP, _UDP, _ICMP, _OTHER, _SETTLED = 0, 4, 8, 12, 16
+_QUEUES = 17
 
 # A handshake younger than this is not yet a sign of a flood.
 _HANDSHAKE = 1_000_000_000
@@ -36,6 +37,7 @@ _MAX_ENDED = 65_536
 _HALF_OPEN_QUEUES = [_TCP + _NEW]
 _NEW_QUEUES = [_TCP + _NEW, _UDP + _NEW, _ICMP + _NEW, _OTHER + _NEW]
 _CLOSED_QUEUES = [_TCP + _CLOSED, _UDP + _CLOSED, _ICMP + _CLOSED, _OTHER + _CLOSED]
+_SETTLED_QUEUES = [_SETTLED]
 _PSEUDO_QUEUES = [_UDP + _ESTABLISHED, _ICMP + _ESTABLISHED, _OTHER + _ESTABLISHED]
 _KEPT_QUEUES = [
     _TCP + _ESTABLISHED,
@@ -47,10 +49,10 @@ _KEPT_QUEUES = [
 
 # What an eviction from each queue counts as.
 _BY_STATE = ["evicted_new", "evicted_established", "evicted_closed", "evicted_established"]
-_EVICTED = ["evicted_halfopen", *_BY_STATE[1:], *_BY_STATE, *_BY_STATE, *_BY_STATE]
+_EVICTED = ["evicted_halfopen", *_BY_STATE[1:], *_BY_STATE, *_BY_STATE, *_BY_STATE, "evicted_settled"]
 _COUNTERS = (
     *("created", "timeout", "reopened", "full", "unlogged"),
-    *("evicted_halfopen", "evicted_new", "evicted_closed", "evicted_established"),
+    *("evicted_halfopen", "evicted_new", "evicted_closed", "evicted_settled", "evicted_established"),
 )
 
 
@@ -58,7 +60,8 @@ class FlowTable:
     """Finds and opens flows, counts their packets, and ends them in time.
 
     Full, it gives up a flow to make room, in this order: the one closed the longest; the oldest TCP
-    handshake that is more than a second old; the oldest flow that has seen no answer; then, when
+    handshake that is more than a second old; the oldest flow that has seen no answer; the one whose packets
+    the kernel passes by itself for the longest; then, when
     idle for ``settings.protect``, the UDP, ICMP or other flow idle the longest, and at last the TCP
     (or bypassed) one. When all are busy it refuses the new flow, so that a flood cannot push out
     connections that are in use. ``counters`` tells how often each happened.
@@ -87,6 +90,7 @@ class FlowTable:
         self.timeouts: list[int] = []
         for timeouts in (settings.tcp, settings.udp, settings.icmp, settings.other):
             self.timeouts += _in_order(timeouts)
+        self.timeouts.append(settings.settled)
         self.table: dict[bytes, Flow] = {}
         self.queues: FlowQueues = FlowQueues(_QUEUES)
         self.ended: list[Flow] = []
@@ -195,7 +199,13 @@ class FlowTable:
 
     def retime(self, flow: Flow) -> None:
         """Take note that ``flow.state`` was changed: another timeout applies."""
-        if flow.queue >= 0 and flow.queue & 3 != flow.state:
+        if 0 <= flow.queue < _SETTLED and flow.queue & 3 != flow.state:
+            self._place(flow)
+
+    def settle(self, flow: Flow, kernel: int) -> None:
+        """Take note of what the kernel remembers of a flow, which ends with the kernel's entry."""
+        flow.kernel = kernel
+        if flow.queue >= 0:
             self._place(flow)
 
     def swap(self, flow: Flow) -> None:
@@ -222,6 +232,22 @@ class FlowTable:
             both = icmp_ports(proto, sport, dport)
             sport, dport = both >> 16, both & 0xFFFF
         return self.table.get(self.keys.make(proto, src, dst, sport, dport, context, extra))
+
+    def of_tuple(
+        self,
+        proto: int,
+        ends: tuple[bytes, bytes],
+        ports: tuple[int, int],
+        place: int,
+        vlans: tuple[int, ...],
+    ) -> Flow | None:
+        """Find the flow of a tuple outside of tunnels, given in either direction.
+
+        For ICMP the ports are type and code.
+        """
+        probe = Packet(b"", 0, 0, 0)
+        probe.place, probe.vlans = place, vlans
+        return self.find(proto, ends[0], ends[1], ports[0], ports[1], probe)
 
     def remove(self, flow: Flow) -> bool:
         """Take a flow out at once, unlogged; tells whether it was in the table."""
@@ -288,7 +314,7 @@ class FlowTable:
         elif packet.proto == PROTO_ESP:
             flow.spi = esp_spi(packet)
         flow.vlans = self.keys.shared_vlans(packet.vlans)
-        flow.tenant, flow.depth = packet.tenant, packet.depth
+        flow.tenant, flow.depth, flow.place = packet.tenant, packet.depth, packet.place
         flow.first = flow.last = now
         flow.first_number = packet.number
         flow.client_if, flow.server_if = packet.src_if, packet.dst_if
@@ -297,7 +323,11 @@ class FlowTable:
         return flow
 
     def _place(self, flow: Flow) -> None:
-        queue = _queue_class(flow.proto) + (flow.state & 3)
+        kernel = flow.kernel
+        if kernel and (kernel & SETTLED or flow.state == _ESTABLISHED):
+            queue = _SETTLED
+        else:
+            queue = _queue_class(flow.proto) + (flow.state & 3)
         flow.timeout = self.timeouts[queue]
         self.queues.move(flow, queue)
 
@@ -317,6 +347,8 @@ class FlowTable:
             victim = self._idlest(_HALF_OPEN_QUEUES, now, _HANDSHAKE)
         if victim is None:
             victim = self._idlest(_NEW_QUEUES, now, -1)
+        if victim is None:
+            victim = self._idlest(_SETTLED_QUEUES, now, -1)
         if victim is None:
             victim = self._idlest(_PSEUDO_QUEUES, now, self.protect)
         if victim is None:

@@ -9,6 +9,7 @@ from appliance.config.addresses import packed
 from appliance.inventory.intervals import IntervalMap
 from appliance.inventory.inventory import Inventory
 from appliance.model.identity import VmInterface
+from appliance.model.origin import Origin
 from appliance.model.packet import PROTO_IGMP, PROTO_UDP, Packet
 from appliance.model.verdict import Reason
 
@@ -31,6 +32,7 @@ class Registry:
         for interface in inventory.interfaces:
             self._macs.setdefault(interface.mac, []).append(interface)
             self._allowed.append(self._declare(interface))
+        self._by_identity = {(one.vm.uuid, one.name): one for one in inventory.interfaces}
         self._ranges = {4: self._intervals(4), 16: self._intervals(6)}
 
     def _declare(self, interface: VmInterface) -> tuple[tuple[bytes, bytes], ...]:
@@ -62,6 +64,40 @@ class Registry:
             packet.src_if = self._by_address(packet.src)
             packet.dst_if = self._by_address(packet.dst)
 
+    def own(self, interface: VmInterface | None) -> VmInterface | None:
+        """Give this inventory's interface of the same identity; None when it has none (any more)."""
+        if interface is None:
+            return None
+        interfaces, index = self.inventory.interfaces, interface.index
+        if 0 <= index < len(interfaces) and interfaces[index] is interface:
+            return interface
+        return self._by_identity.get((interface.vm.uuid, interface.name))
+
+    def find(self, uuid: str, name: str) -> VmInterface | None:
+        """Give the interface of a VM by the VM's UUID and the interface's name."""
+        return self._by_identity.get((uuid, name))
+
+    def place(self, packet: Packet, origin: Origin) -> None:
+        """Set ``src_if`` and ``dst_if`` to what is behind the ports that the frame used."""
+        packet.src_if = self.own(origin.source)
+        packet.dst_if = self.own(origin.target)
+
+    def check_port(self, packet: Packet, origin: Origin) -> Reason | None:
+        """Say what is wrong with the sender's addresses, seen from the port; call it after :meth:`place`.
+
+        A VM port has one MAC. From an uplink come all others: not those of interfaces that are plugged in
+        here, which are known by their ``port``. Interfaces of VMs on other hosts may come from there.
+        """
+        sender = packet.src_if
+        if not packet.eth_src:
+            return None
+        if origin.source is not None:
+            wrong = sender is not None and sender.mac != packet.eth_src
+            return Reason.SPOOFED_MAC if wrong else self._check(packet, sender)
+        vlan = packet.vlans[0] if packet.vlans else None
+        sender = self._by_mac(packet.eth_src, vlan, packet.src or packet.arp_spa)
+        return Reason.SPOOFED_MAC if sender is not None and sender.port else self._check(packet, sender)
+
     def _by_mac(self, mac: bytes, vlan: int | None, address: bytes) -> VmInterface | None:
         found = self._macs.get(mac)
         if found is None:
@@ -88,42 +124,42 @@ class Registry:
     def check(self, packet: Packet) -> Reason | None:
         """Say what is wrong with the sender's addresses; None when nothing is.
 
-        Call it after :meth:`identify`. Which MAC a port may use is not visible in a packet: the
-        kernel's layer 2 guard enforces that.
+        Call it after :meth:`identify`. Which MAC a port may use is not visible in a packet: see
+        :meth:`check_port`.
         """
-        if not packet.eth_src:
-            return None
+        return self._check(packet, packet.src_if) if packet.eth_src else None
+
+    def _check(self, packet: Packet, sender: VmInterface | None) -> Reason | None:
         if packet.eth_src[0] & 1:
             return Reason.SPOOFED_MAC
         if packet.ethertype in {_ARP, _RARP} and packet.arp_sha:
-            return self._check_arp(packet)
-        return self._check_ip(packet) if packet.src else None
+            return self._check_arp(packet, sender)
+        return self._check_ip(packet, sender) if packet.src else None
 
-    def _check_arp(self, packet: Packet) -> Reason | None:
+    def _check_arp(self, packet: Packet, sender: VmInterface | None) -> Reason | None:
         if packet.arp_sha != packet.eth_src:
             return Reason.SPOOFED_ARP
         address = packet.arp_spa
         if address in _NO_ADDRESS or packet.ethertype == _RARP:  # a probe (RFC 5227) claims nothing
             return None
-        sender = packet.src_if
         if sender is not None and sender.addresses:
             fine = self._may_use(sender, address) or address[:2] == _LINK_LOCAL_4
             return None if fine else Reason.SPOOFED_ARP
-        return Reason.SPOOFED_ARP if self._taken(packet, address) else None
+        return Reason.SPOOFED_ARP if self._taken(packet, sender, address) else None
 
-    def _check_ip(self, packet: Packet) -> Reason | None:
-        sender, address = packet.src_if, packet.src
+    def _check_ip(self, packet: Packet, sender: VmInterface | None) -> Reason | None:
+        address = packet.src
         if _unclaimed(packet):
             return None
         if sender is not None and sender.addresses:
             if self._may_use(sender, address) or _link_local(address):
                 return None
             return Reason.SPOOFED_IP
-        if not self._taken(packet, address):
+        if not self._taken(packet, sender, address):
             return None
         return Reason.SPOOFED_MAC if sender is None else Reason.SPOOFED_IP
 
-    def _taken(self, packet: Packet, address: bytes) -> bool:
+    def _taken(self, packet: Packet, sender: VmInterface | None, address: bytes) -> bool:
         """Tell whether ``address`` belongs to another interface of the segment the packet is on.
 
         An unknown sender's segment is that of the receiver: from other segments the address may
@@ -132,11 +168,11 @@ class Registry:
         owners = self._owners.get(address)
         if owners is None:
             return False
-        near = packet.src_if or packet.dst_if
+        near = sender or packet.dst_if
         if near is None:
             return packet.arp_op > 0 and self._on_vlan(packet, owners)
         same = [one for one in owners if one.network == near.network and one.vlan == near.vlan]
-        return bool(same) and packet.src_if not in same
+        return bool(same) and sender not in same
 
     def _on_vlan(self, packet: Packet, owners: list[VmInterface]) -> bool:
         vlan = packet.vlans[0] if packet.vlans else None

@@ -32,6 +32,7 @@ cdef class Parser:
 cdef class AppState:
     cdef public str proto, counted, ts, tc, orig, expected
     cdef public Parser parser, previous
+    cdef public bint resuming
     cdef public int changes, first, tries
     cdef public Py_ssize_t reported, files
     cdef public list probe, events, done, ends, fed, position

@@ -316,6 +316,7 @@ class AppState:
         "probe",
         "proto",
         "reported",
+        "resuming",
         "tc",
         "ts",
         "expected",
@@ -332,6 +333,7 @@ class AppState:
         self.tc = ""
         self.orig = ""
         self.expected = ""
+        self.resuming = False  # known from before: its parser starts at the next message that can be told
         self.parser: Parser | None = None
         # The parser before a change of protocol: its transactions may still have to be inspected.
         self.previous: Parser | None = None

@@ -35,6 +35,9 @@ F_IPONLY_TC = 1024
 F_FROZEN = 2048  # judged by policy: payload is not inspected
 F_EXCEPTION = 4096  # an exception policy decided this flow
 F_SWAPPED = 8192  # client and server changed places after the first packet
+F_KNOWN = (
+    16384  # packets of it passed before the first one that was seen here: the kernel knew it, or another host
+)
 
 
 class Flow:
@@ -70,12 +73,14 @@ class Flow:
         "ints",
         "ip_version",
         "judged",
+        "kernel",
         "key",
         "last",
         "newer",
         "older",
         "parent",
         "pkts_tc",
+        "place",
         "ttl_max_tc",
         "ttl_max_ts",
         "ttl_min_tc",
@@ -116,6 +121,7 @@ class Flow:
         self.vlans: tuple[int, ...] = ()
         self.tenant: int = 0
         self.depth: int = 0
+        self.place: int = 0  # see Packet.place
         self.first: int = 0
         self.last: int = 0
         self.first_number: int = 0
@@ -140,6 +146,7 @@ class Flow:
         self.ether_server: bytes = b""
         self.parent: Flow | None = None
         self.epoch: int = -1
+        self.kernel: int = 0  # what the kernel was told to remember, see engine.settle; 0 is nothing
         self.judged: Any = None
         self.bits: set[str] | None = None
         self.ints: dict[str, int] | None = None

@@ -60,3 +60,8 @@ class Origin:
         self.segments: bool = False
         self.unmapped: bool = False
         self.unseen: int = 0
+
+    @property
+    def place(self) -> int:
+        """Segment and copy as one number, see ``Packet.place``; 0 for the only copy in the only segment."""
+        return (self.zone & 0xFFFF) << 32 | (self.copy & 0xFFFFFFFF)

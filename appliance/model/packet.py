@@ -30,7 +30,8 @@ class Packet:
     bytes; ``frag_hdr`` is the offset of an IPv6 fragment header, ``frag_prev`` of the byte that names it
     as the next header, and ``ip_hlen`` then includes it.
     ``inner`` is the packet that a tunnel carries, ``outer`` the one that carries it. ``tenant`` tells
-    networks apart whose addresses may overlap (0 to 2**31 - 1); it is part of every flow's key.
+    networks apart whose addresses may overlap (0 to 2**31 - 1); it is part of every flow's key. So is
+    ``place``: the network segment that the frame was in, in its upper half, and which copy of a frame it is.
     """
 
     __slots__ = (
@@ -79,6 +80,7 @@ class Packet:
         "outer",
         "payload_len",
         "payload_off",
+        "place",
         "proto",
         "pseudo",
         "rebuilt",
@@ -167,6 +169,7 @@ class Packet:
         self.tunnel: str = ""
         self.depth: int = 0
         self.tenant: int = 0
+        self.place: int = 0
         self.inner: Packet | None = None
         self.outer: Packet | None = None
         self.link: bytes = b""  # of a rebuilt packet: what stood before the IP header of its first fragment

@@ -39,6 +39,7 @@ P_FIN = 2  # it has sent a FIN; ``fin_seq`` says where
 P_RESET = 4  # it has sent the RST that closed the session
 P_EDGE = 8  # ``edge`` is known
 P_ACTIVE = 16  # it has sent something
+P_UNSEEN = 32  # not all that it sends is seen: the kernel lets it pass by itself
 
 
 class TcpSegment:

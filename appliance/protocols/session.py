@@ -8,7 +8,7 @@ from appliance.config.settings import AppSettings
 from appliance.model.app import COMPLETE, AppState, Parser
 from appliance.model.chunk import Chunk
 from appliance.model.flow import F_MIDSTREAM, F_SWAPPED, Flow
-from appliance.model.packet import Packet
+from appliance.model.packet import PROTO_TCP, TOSERVER, Packet
 from appliance.protocols import registry
 from appliance.protocols.detection import FAILED, UNKNOWN, Detector
 from appliance.protocols.spec import ProtocolSpec
@@ -69,6 +69,8 @@ class AppLayer:
         state.position[direction] += len(payload)
         if state.first < 0:
             state.first = direction
+        if state.resuming and not self._resumes(flow, state, direction, payload, now):
+            return
         if not state.done[direction]:
             self._recognise_datagram(flow, state, direction, payload, now)
         self._feed(flow, state, direction, payload, now)
@@ -96,6 +98,42 @@ class AppLayer:
         state.expected = protocol
         state.done = [True, True]
         self._open(flow, state, protocol, carried, now)
+
+    def parses(self, protocol: str) -> bool:
+        """Tell whether flows of a protocol are parsed."""
+        spec = self.specs.get(protocol)
+        if spec is None or spec.parser is None or protocol in self.settings.detection_only:
+            return False
+        return self.wanted is None or protocol in self.wanted
+
+    def resume(self, flow: Flow) -> None:
+        """Go on in the middle of a flow, of which bytes were missed: its parser starts at the next message.
+
+        What the flow speaks stays known. A parser can start only with a message of the client whose beginning
+        shows what it is; protocols whose messages do not show are not parsed any more.
+        """
+        before = flow.app
+        if before is None:
+            return
+        state = flow.app = AppState()
+        if not before.proto or before.proto == FAILED:
+            flow.app_proto = ""
+            return
+        state.proto = state.counted = flow.app_proto = before.proto
+        state.orig, state.changes = before.orig, before.changes
+        state.done = [True, True]
+        state.resuming = True
+
+    def _resumes(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> bool:
+        """Start the parser of a flow that goes on in its middle, if these bytes begin a message."""
+        if direction != TOSERVER:
+            return False
+        found = self._tcp if flow.proto == PROTO_TCP else self._udp
+        if found.recognise(direction, data, flow.sport, flow.cport) != state.proto:
+            return False
+        state.resuming = False
+        self._open(flow, state, state.proto, None, now)
+        return True
 
     def _state(self, flow: Flow) -> AppState:
         """Give the flow's state, made at first use."""
@@ -134,6 +172,8 @@ class AppLayer:
 
     def _take(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
         """Route bytes of a stream: to the parser, or to recognition while it is not done."""
+        if state.resuming and not self._resumes(flow, state, direction, data, now):
+            return
         if state.done[direction]:
             if state.proto:
                 self._feed(flow, state, direction, data, now)
@@ -250,9 +290,7 @@ class AppLayer:
         """Make ``name`` the protocol of the flow and start its parser, if it has one that is wanted."""
         state.proto = flow.app_proto = name
         spec = self.specs.get(name)
-        if spec is None or spec.parser is None or name in self.settings.detection_only:
-            return
-        if self.wanted is not None and name not in self.wanted:
+        if spec is None or spec.parser is None or not self.parses(name):
             return
         state.parser = spec.parser(self.settings.options(name))
         state.parser.now = now

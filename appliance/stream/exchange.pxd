@@ -9,7 +9,7 @@ from appliance.stream.validate cimport ack_ok, before, in_window, later, timesta
 
 cdef long long _MASK
 cdef int TH_ACK, TH_FIN, _ESTABLISHED
-cdef int P_ACTIVE, P_EDGE, P_FIN, S_ASYNC, S_CONFIRMED, S_MIDSTREAM
+cdef int P_ACTIVE, P_EDGE, P_FIN, P_UNSEEN, S_ASYNC, S_CONFIRMED, S_MIDSTREAM
 
 
 cdef class Exchange:

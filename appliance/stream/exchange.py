@@ -8,6 +8,7 @@ from appliance.model.tcp import (
     P_ACTIVE,
     P_EDGE,
     P_FIN,
+    P_UNSEEN,
     S_ASYNC,
     S_CONFIRMED,
     S_MIDSTREAM,
@@ -135,6 +136,7 @@ class Exchange:
         window = packet.window << max(sender.wscale, 0)
         return (
             window + packet.payload_len < sender.window
+            and not (sender.flags | other.flags) & P_UNSEEN
             and before(other.next_seq, packet.ack)
             and before(sender.next_seq, packet.seq)
         )

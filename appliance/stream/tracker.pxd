@@ -9,7 +9,7 @@ from appliance.stream.judge cimport Judge
 from appliance.stream.reassembly cimport Reassembly
 from appliance.stream.result cimport StreamResult
 
-cdef int TH_ACK, TH_RST, ALWAYS, DATA, FIN_ACKED, KIND_COUNT, P_RESET, S_ENDED, F_MIDSTREAM
+cdef int TH_ACK, TH_FIN, TH_RST, ALWAYS, DATA, FIN_ACKED, KIND_COUNT, P_RESET, S_ENDED, F_KNOWN, F_MIDSTREAM
 
 
 cdef class TcpTracker:

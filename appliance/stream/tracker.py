@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from appliance.config.settings import StreamSettings
 from appliance.model.chunk import Chunk
-from appliance.model.flow import F_MIDSTREAM, Flow
-from appliance.model.packet import TH_ACK, TH_RST, Packet
+from appliance.model.flow import F_KNOWN, F_MIDSTREAM, Flow
+from appliance.model.packet import TH_ACK, TH_FIN, TH_RST, Packet
 from appliance.model.tcp import P_RESET, S_ENDED, TcpSession, TcpState
 from appliance.stream import states
 from appliance.stream.exchange import Exchange
@@ -113,7 +113,10 @@ class TcpTracker:
         index = direction * KIND_COUNT + self.kinds[packet.tcp_flags & 0xFF]
         check = self.checks[index]
         if check == states.ORPHAN:
-            self._orphan(packet, result)
+            if not flow.flags & F_KNOWN:
+                self._orphan(packet, result)
+            elif packet.tcp_flags & (TH_RST | TH_ACK) == TH_ACK:
+                self._pick_up(packet, flow, direction, now, result)
         elif check == states.SYN_FIN:
             self.judge.odd("fin_syn", packet, result)
         elif check == states.OPEN:
@@ -152,11 +155,12 @@ class TcpTracker:
             self._enter(session, flow, _S.SYN_SENT)
 
     def _pick_up(self, packet: Packet, flow: Flow, direction: int, now: int, result: StreamResult) -> None:
-        """Begin a session in the middle, when the settings allow it."""
-        result.apply(self.midstream_policy, "stream.midstream")
+        """Begin a session in the middle, when the settings allow it, or when it is known to be one."""
         synack = self.kinds[packet.tcp_flags & 0xFF] == states.SYNACK
-        if not (self.picks_synacks if synack else self.picks_acks):
-            return
+        if not flow.flags & F_KNOWN:
+            result.apply(self.midstream_policy, "stream.midstream")
+            if not (self.picks_synacks if synack else self.picks_acks):
+                return
         if synack and direction == 0:
             result.swap = True
             direction = 1
@@ -170,7 +174,10 @@ class TcpTracker:
             return
         self.handshake.pick_up(session, direction, packet, now)
         self._enter(session, flow, _S.ESTABLISHED)
-        self.exchange.take(session, packet, direction, now, result)
+        if packet.tcp_flags & TH_FIN:
+            self._dispatch(session, flow, packet, direction, now, result)
+        else:
+            self.exchange.take(session, packet, direction, now, result)
 
     def _enter(self, session: TcpSession, flow: Flow, state: int) -> None:
         """Change the state of the session, and with it the flow's."""

@@ -4,7 +4,7 @@ from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpPeer, TcpSession
 
 cdef long long _MASK, _PAWS_IDLE, _MIN_WINDOW
-cdef int P_EDGE, P_KNOWN, S_ASYNC, S_MIDSTREAM
+cdef int P_EDGE, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM
 
 
 cpdef bint before(long long a, long long b) noexcept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from appliance.model.packet import Packet
-from appliance.model.tcp import P_EDGE, P_KNOWN, S_ASYNC, S_MIDSTREAM, TcpPeer, TcpSession
+from appliance.model.tcp import P_EDGE, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM, TcpPeer, TcpSession
 
 _MASK = 0xFFFFFFFF
 # RFC 7323 section 5.5: a timestamp is not compared with one that is older than 24 days.
@@ -60,7 +60,7 @@ def ack_ok(session: TcpSession, acked: TcpPeer, ack: int) -> bool:
     It may not lie beyond what was sent (or, since packets can be lost before they are seen, beyond what the
     window allowed to send), nor further back than a window (RFC 5961 section 5).
     """
-    if not acked.flags & P_KNOWN or session.flags & S_ASYNC:
+    if not acked.flags & P_KNOWN or acked.flags & P_UNSEEN or session.flags & S_ASYNC:
         return True
     if before(acked.next_seq, ack):
         return bool(acked.flags & P_EDGE) and not before(acked.edge, ack)
@@ -75,7 +75,7 @@ def in_window(session: TcpSession, sender: TcpPeer, end: int, size: int) -> bool
 
     One byte more is a probe of a closed window (RFC 9293 section 3.8.6.1).
     """
-    if not sender.flags & P_EDGE or session.flags & (S_ASYNC | S_MIDSTREAM):
+    if not sender.flags & P_EDGE or sender.flags & P_UNSEEN or session.flags & (S_ASYNC | S_MIDSTREAM):
         return True
     edge = sender.edge + 1 if size == 1 else sender.edge
     return not before(edge & _MASK, end)
@@ -88,7 +88,7 @@ def rst_ok(session: TcpSession, sender: TcpPeer, packet: Packet, bare_acks: bool
     expects). The receiver may not have seen all that was sent, so what it acknowledged last counts as well.
     """
     seq = packet.seq
-    if session.flags & S_ASYNC or not sender.flags & P_KNOWN:
+    if session.flags & S_ASYNC or not sender.flags & P_KNOWN or sender.flags & P_UNSEEN:
         return True
     if seq in (sender.next_seq, sender.last_ack):
         return True

@@ -33,6 +33,7 @@ LEFT = {
             "epoch",
             "ip_version",
             "judged",
+            "kernel",
             "key",
             "newer",
             "older",
@@ -182,7 +183,7 @@ def valid():
 
 
 BAD = [
-    ("v", 2),
+    ("v", 1),
     ("v", None),
     ("id", 0),
     ("id", True),
