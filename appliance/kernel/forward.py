@@ -35,14 +35,15 @@ def build_forward(
     _targets(table, spots, bound, options)
     frames = _frames(table, spots, bound, now)
     table.drop("unknown", "oifname")
-    rules = [
-        *foreign(options),
-        *_mark_rules(spots),
+    onward = (
         GROUP.format(way="d") + " " + _ADD.format(bits=SENT_TO_MANY),
-        f"meta protocol != {{ ip, ip6 }} jump {frames}",
-        "oifname vmap @out_ports",
-        "goto drop_unknown_out",
-    ]
+        "meta protocol ip accept",
+        "meta protocol ip6 accept",
+        f"goto {frames}",
+    )
+    table.chain("onward", onward)
+    away = [*foreign(options), "oifname @foreign accept"] if not options.ibrname else foreign(options)
+    rules = [*_mark_rules(spots), "oifname vmap @out_ports", *away, "goto drop_unknown_out"]
     table.base("forward", FORWARD, rules)
     if options.datapath is Datapath.XTABLES:
         _build_last(table, options)
@@ -50,10 +51,12 @@ def build_forward(
 
 def _build_last(table: TableBuilder, options: KernelOptions) -> None:
     """Add what makes it fail safe when the xtables rules are gone: nothing leaves that they did not see."""
+    ours = "meta obrname @bridges" if options.ibrname else "oifname != @foreign"
+    pending = f"meta mark & {LOW & ~(PENDING - 1):#x} == {PENDING:#x}"
+    blocked = f"meta mark & {LOW & ~VERDICT | BLOCKED:#x} == {BLOCKED:#x}"
     rules = [
-        *foreign(options, "o"),
-        f"meta mark & {LOW & ~(PENDING - 1):#x} == {PENDING:#x} goto {table.drop('uninspected', 'oifname')}",
-        f"meta mark & {LOW & ~VERDICT | BLOCKED:#x} == {BLOCKED:#x} goto {table.drop('blocked', 'oifname')}",
+        f"{pending} {ours} goto {table.drop('uninspected', 'oifname')}",
+        f"{blocked} {ours} goto {table.drop('blocked', 'oifname')}",
     ]
     table.base("postrouting", POSTROUTING, rules)
 
@@ -79,8 +82,8 @@ def _marks(table: TableBuilder, spots: tuple[Spot, ...], options: KernelOptions)
 
 
 def _mark_rules(spots: tuple[Spot, ...]) -> list[str]:
-    """Mark by the port a frame came in by; one that is on no map any more counts as failing closed."""
-    rules = [f"meta mark set {PENDING | FAIL_CLOSED:#x}", "meta mark set iifname map @forward_marks"]
+    """Mark by the port that a frame came in by."""
+    rules = ["meta mark set iifname map @forward_marks"]
     if any(spot.tagged for spot in spots):
         rules.append("meta mark set iifname . vlan id map @forward_tag_marks")
     return rules
@@ -95,12 +98,12 @@ def _targets(
     close = _ADD.format(bits=FAIL_CLOSED)
     untagged = [f"ether type {TAGS} goto {table.drop('tag', 'oifname')}"] if tags else []
     between = [f"iifname @uplinks {close}"] if fails_closed(bound.unknown) else []
-    table.chain("to_closed", (*untagged, close, "accept"))
-    table.chain("to_open", (*untagged, "accept"))
-    table.chain("to_uplink", (*between, "accept"))
+    table.chain("to_closed", (*untagged, close, "goto onward"))
+    table.chain("to_open", (*untagged, "goto onward"))
+    table.chain("to_uplink", (*between, "goto onward"))
     if any(spot.tagged for spot in spots):
-        table.chain("to_vlan_closed", (close, "accept"))
-        table.chain("to_vlan_open", ("accept",))
+        table.chain("to_vlan_closed", (close, "goto onward"))
+        table.chain("to_vlan_open", ("goto onward",))
     mixed = {spot.device for spot in spots if spot.tagged}
     plain = [spot for spot in spots if not spot.tagged]
     ports = [f'"{s.device}" : goto {_target(s)}' for s in plain if s.device not in mixed]
@@ -125,7 +128,7 @@ def _target(spot: Spot) -> str:
 
 
 def _frames(table: TableBuilder, spots: tuple[Spot, ...], bound: BoundPolicies, now: int) -> str:
-    """Add the chain that asks both ends about a frame that is not IP. It returns for one that may pass."""
+    """Add the chain that asks both ends about a frame that is not IP."""
     peers = _peers(spots)
     drops = {OUT: table.drop("frame"), IN: table.drop("frame", "oifname")}
     chains: dict[tuple[int, int], str] = {}
@@ -151,7 +154,7 @@ def _frames(table: TableBuilder, spots: tuple[Spot, ...], bound: BoundPolicies, 
     if bound.unknown is not None:
         unknown = [chain(bound.unknown, direction) for direction in (OUT, IN)]
         rules += [f"iifname @uplinks oifname @uplinks jump {one}" for one in unknown]
-    return table.chain("frames", rules)
+    return table.chain("frames", [*rules, "accept"])
 
 
 def _peers(spots: tuple[Spot, ...]) -> dict[int, frozenset[tuple[str, int]]]:

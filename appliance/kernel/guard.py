@@ -1,9 +1,8 @@
 """The layer 2 guard: what a port may send, before the bridge learns an address from it.
 
 A frame that comes in gets the mark of its port (number and zone), by which all sets of addresses are
-keyed, and goes through the chain of its port's kind: ports with equal permissions share one. Rules for what
-follows the Ethernet header name ``meta protocol``, the type behind an accelerated VLAN tag, so that a
-tag does not lead around them.
+keyed, and goes through the chain of its port's kind: ports with equal permissions share one.
+:mod:`appliance.kernel.sources` has what follows the Ethernet header.
 """
 
 from __future__ import annotations
@@ -11,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from appliance.firewall.rule import CARRIERS, FIRST_ETHERTYPE
+from appliance.kernel import sources
 from appliance.kernel.frames import named_frames
 from appliance.kernel.options import Datapath, KernelOptions
 from appliance.kernel.places import Spot, guard_of
 from appliance.kernel.table import TableBuilder
-from appliance.kernel.text import address, mac, mark, number_set, prefix, wide
+from appliance.kernel.text import address, mac, mark, prefix, wide
 
 # Before the bridge's destination NAT (-300), before conntrack (-200), before br_netfilter (0).
 PREROUTING = "type filter hook prerouting priority -310"
@@ -40,7 +40,7 @@ def build_guard(table: TableBuilder, all_spots: Iterable[Spot], options: KernelO
         + [f'"{device}" : goto in_tagged' for device in mixed],
     )
     _tagged(table, [s for s in spots if s.tagged], [s for s in plain if s.device in mixed], entries)
-    table.base("prerouting", PREROUTING, [*foreign(options), *_entry(table, spots, options)])
+    table.base("prerouting", PREROUTING, _entry(table, spots, options))
 
 
 def foreign(options: KernelOptions, way: str = "i") -> list[str]:
@@ -51,11 +51,12 @@ def foreign(options: KernelOptions, way: str = "i") -> list[str]:
 
 
 def _entry(table: TableBuilder, spots: tuple[Spot, ...], options: KernelOptions) -> list[str]:
-    rules = ["meta mark set 0x0", "meta mark set iifname map @in_marks"]
-    if options.datapath is Datapath.NFT:
-        rules += _zones(table, spots)
-        rules.append(GROUP.format(way="d") + " notrack")
-    return [*rules, "iifname vmap @in_ports", "goto unknown"]
+    """Give the rules for all frames; those of other bridges are not touched."""
+    known = ["meta mark set iifname map @in_marks", "iifname vmap @in_ports"]
+    if options.datapath is Datapath.XTABLES:
+        return [*known, *foreign(options), "goto unknown"]
+    zones = [*_zones(table, spots), GROUP.format(way="d") + " notrack"]
+    return [*foreign(options), *zones, *known, "goto unknown"]
 
 
 def _zones(table: TableBuilder, spots: tuple[Spot, ...]) -> list[str]:
@@ -193,122 +194,19 @@ def _uplink(spot: Spot, options: KernelOptions) -> list[str]:
 
 def _vm(table: TableBuilder, spot: Spot, options: KernelOptions) -> list[str]:
     assert spot.policy is not None  # noqa: S101 - only for ports with an interface
-    allowed = (ALWAYS | guard_of(spot.policy).ethertypes | named_frames(spot.policy)) - CARRIERS
-    types = number_set(one for one in allowed if one >= FIRST_ETHERTYPE)
-    ip4, ip6, arp = (
-        table.shared(kind, rules)
-        for kind, rules in (("ip4", _ip4(spot)), ("ip6", _ip6(table, spot)), ("arp", _arp(table, spot)))
-    )
+    allowed = guard_of(spot.policy).ethertypes | named_frames(spot.policy)
+    others = sorted(one for one in allowed - CARRIERS - ALWAYS if one >= FIRST_ETHERTYPE)
     table.chain("rarp", ("meta mark . @nh,64,48 @hardware accept", "goto drop_arp"))
+    ways = [
+        f"ip : goto {table.shared('ip4', sources.ip4(table, spot))}",
+        f"ip6 : goto {table.shared('ip6', sources.ip6(table, spot))}",
+        f"arp : goto {table.shared('arp', sources.arp(table, spot))}",
+        "0x8035 : goto rarp",
+        *(f"{one:#06x} : accept" for one in others),
+    ]
     return [
         "meta mark . ether saddr != @macs goto drop_mac",
         *_tag_rules(spot, options),
-        f"meta protocol != {types} goto drop_ethertype",
-        f"meta protocol vmap {{ ip : goto {ip4}, ip6 : goto {ip6}, arp : goto {arp}, 0x8035 : goto rarp }}",
-        "accept",
-    ]
-
-
-def _declared(spot: Spot) -> bool:
-    """Tell whether the port is held to the addresses of its interface."""
-    return spot.policy is not None and spot.policy.spoof_protection and bool(spot.interface.addresses)
-
-
-def _ranges(spot: Spot, version: int) -> bool:
-    return any(a.version == version and a.base != a.last for a in spot.interface.addresses)
-
-
-def _ip4(spot: Spot) -> list[str]:
-    assert spot.policy is not None  # noqa: S101
-    guard, rules = guard_of(spot.policy), []
-    if not guard.dhcp_server:
-        rules += [
-            "meta protocol ip udp sport 67 goto drop_dhcp",
-            "meta protocol ip udp dport 68 goto drop_dhcp",
-        ]
-    if not guard.router:
-        rules.append("meta protocol ip meta l4proto icmp @th,0,8 { 5, 9 } goto drop_router")
-    if not _declared(spot):
-        return [*rules, "accept"]
-    rules.append("meta protocol ip meta mark . ip saddr @own4 accept")
-    if _ranges(spot, 4):
-        rules.append("meta protocol ip meta mark . ip saddr @net4 accept")
-    return [
-        *rules,
-        "meta protocol ip ip saddr 169.254.0.0/16 accept",
-        "meta protocol ip ip saddr 0.0.0.0 udp dport 67 accept",
-        "meta protocol ip ip saddr 0.0.0.0 meta l4proto igmp accept",
-        "goto drop_ip",
-    ]
-
-
-def _ip6(table: TableBuilder, spot: Spot) -> list[str]:
-    """Guard IPv6. What hides its transport header from the guard is dropped (RFC 7112, RFC 7113, RFC 6980).
-
-    ``meta l4proto`` is that of the header behind all extension headers; for a fragment other than the
-    first it is the type that the fragment's header names, and where headers are cut off there is none.
-    """
-    assert spot.policy is not None  # noqa: S101
-    guard = guard_of(spot.policy)
-    rules = [
-        "meta l4proto { 0, 43, 44, 60 } goto drop_header",
-        "meta protocol ip6 exthdr frag exists meta l4proto icmpv6 @th,0,8 { 133-137 } goto drop_header",
-    ]
-    if not guard.router:
-        rules.append("meta l4proto icmpv6 @th,0,8 { 134, 137 } goto drop_router")
-    if not guard.dhcp_server:
-        rules += [
-            "meta protocol ip6 udp sport 547 goto drop_dhcp",
-            "meta protocol ip6 udp dport 546 goto drop_dhcp",
-        ]
-    if spot.policy.spoof_protection:
-        rules.append(f"meta l4proto icmpv6 @th,0,8 136 jump {table.shared('na', _advertised(spot))}")
-    known = table.shared("from6", _source6(spot))
-    return [*rules, f"meta l4proto 0-255 goto {known}", "goto drop_header"]
-
-
-def _advertised(spot: Spot) -> list[str]:
-    """Give rules for the target of a neighbour advertisement (RFC 4861): one's own, or link-local."""
-    if not _declared(spot):
-        return [f"@th,64,128 @owned6_{spot.port.zone} goto drop_nd"]
-    rules = ["meta mark . @th,64,128 @targets return"]
-    if _ranges(spot, 6):
-        rules.append("meta mark . @th,64,128 @target_nets return")
-    return [*rules, "@th,64,10 0x3fa return", "goto drop_nd"]
-
-
-def _source6(spot: Spot) -> list[str]:
-    if not _declared(spot):
-        return ["accept"]
-    rules = ["meta protocol ip6 meta mark . ip6 saddr @own6 accept"]
-    if _ranges(spot, 6):
-        rules.append("meta protocol ip6 meta mark . ip6 saddr @net6 accept")
-    return [
-        *rules,
-        "meta protocol ip6 ip6 saddr fe80::/10 accept",
-        "meta protocol ip6 ip6 saddr :: accept",
-        "goto drop_ip",
-    ]
-
-
-def _arp(table: TableBuilder, spot: Spot) -> list[str]:
-    """Guard ARP: Ethernet and IPv4 only, the sender's own MAC, its own address or none (RFC 5227)."""
-    whole = "meta protocol arp arp htype 1 arp ptype ip arp hlen 6 arp plen 4"
-    claims = table.shared("arpip", _claims(spot))
-    return [f"{whole} meta mark . arp saddr ether @macs goto {claims}", "goto drop_arp"]
-
-
-def _claims(spot: Spot) -> list[str]:
-    if spot.policy is None or not spot.policy.spoof_protection:
-        return ["accept"]
-    if not spot.interface.addresses:
-        return [f"meta protocol arp arp saddr ip @owned4_{spot.port.zone} goto drop_arp", "accept"]
-    rules = ["meta protocol arp meta mark . arp saddr ip @own4 accept"]
-    if _ranges(spot, 4):
-        rules.append("meta protocol arp meta mark . arp saddr ip @net4 accept")
-    return [
-        *rules,
-        "meta protocol arp arp saddr ip 0.0.0.0 accept",
-        "meta protocol arp arp saddr ip 169.254.0.0/16 accept",
-        "goto drop_arp",
+        f"meta protocol vmap {{ {', '.join(ways)} }}",
+        "goto drop_ethertype",
     ]
