@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -174,3 +175,18 @@ def test_vlans_of_a_trunk_are_ports_of_their_own():
     assert sets["tagged_zones"] == ('"trunk" . 5 : 5', '"trunk" . 6 : 6')
     assert sets["out_untagged"] == ('"trunk" : goto to_uplink',)
     assert {place.vlan for place in state.places} == {-1, 5, 6}
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.mark.parametrize("options", [XT, NFT])
+def test_every_reason_for_a_drop_is_described(options):
+    page = (DOCS / "drop-reasons.md").read_text().split("## In the kernel")[1]
+    described = set(re.findall(r"^(?:\| |- )`([\w.]+)`", page, re.MULTILINE))
+    names = {one.name for table in world(options).nft for one in table.sets}
+    counted = {f"drop.{name.removeprefix('drops_')}" for name in names if name.startswith("drops_")}
+    counted |= {f"limit_{name.removeprefix('over_')}" for name in names if name.startswith("over_")}
+    assert counted | {"blocked"} <= described
+    if options is XT:
+        assert {one for one in described if one.startswith("drop.")} <= counted
