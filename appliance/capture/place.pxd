@@ -6,6 +6,7 @@ cdef class Place:
     cdef public object source, target, name, egress
     cdef public bytes source_mac, target_mac, header4, header6
     cdef public list origins
+    cdef public bint from_uplink, to_uplink
     @cython.locals(index=int)
     cpdef object origin(self, long long mark, int info)
     cpdef object make(self, long long mark, int info)

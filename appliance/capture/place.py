@@ -21,6 +21,7 @@ class Place:
 
     __slots__ = (
         "egress",
+        "from_uplink",
         "header4",
         "header6",
         "indev",
@@ -31,6 +32,7 @@ class Place:
         "source_mac",
         "target",
         "target_mac",
+        "to_uplink",
         "vlan",
     )
 
@@ -47,6 +49,8 @@ class Place:
         self.target_mac: bytes = _mac(self.target)
         self.header4: bytes = self.target_mac + self.source_mac + b"\x08\x00"
         self.header6: bytes = self.target_mac + self.source_mac + b"\x86\xdd"
+        self.from_uplink: bool = self.source is not None and self.source.interface is None
+        self.to_uplink: bool = self.target is not None and self.target.interface is None
         self.origins: list[Origin | None] = [None] * _FLAGS
 
     def origin(self, mark: int, info: int) -> Origin:

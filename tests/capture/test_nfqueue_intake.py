@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nfqueue_messages import attribute, be32, error, hardware, head, netlink, packet, vlan
 
+from appliance.capture.neighbours import Neighbours
 from appliance.capture.nfqueue import numbers as nl
 from appliance.capture.nfqueue.framer import Framer
 from appliance.capture.nfqueue.intake import Intake
@@ -125,6 +126,37 @@ def test_an_uplink_has_no_interface_and_no_mac():
     (frame,) = frames_of(packet(1, UDP4, ways(5, 7)))
     assert (frame.origin.target, frame.origin.unmapped) == (None, False)
     assert frame.data[:6] == NO_MAC
+
+
+def test_the_mac_behind_an_uplink_is_the_one_the_address_was_seen_with():
+    queue = intake()
+    router, other = b"\x02\0\0\0\0\x77", b"\x02\0\0\0\0\x78"
+    here, away = ways(5, 7), ways(7, 5)
+    back = UDP4[:12] + UDP4[16:20] + UDP4[12:16] + UDP4[20:]
+    back6 = UDP6[:8] + UDP6[24:40] + UDP6[8:24] + UDP6[40:]
+    frames = frames_of(
+        packet(1, back, away, hardware(router)),
+        packet(2, UDP4, here, hardware(MAC_A)),
+        packet(3, back6, away, hardware(other), protocol=0x86DD),
+        packet(4, UDP6, here, hardware(MAC_A), protocol=0x86DD),
+        packet(5, UDP4[:16] + b"\x08\x08\x08\x08" + UDP4[20:], here, hardware(MAC_A)),
+        packet(6, b"x" * 46, here, protocol=0x88B5),
+        packet(7, b"x" * 46, away, hardware(router), protocol=0x88B5),
+        packet(8, b"x" * 46, here, protocol=0x88B5),
+        into=queue,
+    )
+    assert [frame.data[:6] for frame in frames[1::2]] == [router, other, NO_MAC, NO_MAC]
+    assert frames[4].data[:6] == NO_MAC
+
+
+def test_neighbours_are_bounded():
+    known = Neighbours()
+    for n in range(40_000):
+        known.learn(7, n.to_bytes(4, "big"), MAC_A)
+    assert known.find(7, (39_999).to_bytes(4, "big")) == MAC_A
+    assert known.find(8, (39_999).to_bytes(4, "big")) is None
+    assert known.find(7, bytes(4)) is None
+    assert sum(known.find(7, n.to_bytes(4, "big")) is not None for n in range(40_000)) <= 16_384
 
 
 @pytest.mark.parametrize(("physin", "physout"), [(99, 6), (5, 99), (8, 6), (0, 0)])

@@ -11,6 +11,7 @@ from lab import Lab
 from queues import Reading, port_map, source_of, to_queue, until
 
 from appliance.capture.inject import Injector, TokenBucket
+from appliance.inventory.ports import Port, PortMap
 from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
 
 pytestmark = pytest.mark.netns
@@ -127,3 +128,34 @@ def test_a_bucket_keeps_no_more_than_its_burst_and_time_may_go_back():
     assert bucket.take(10**12)
     assert bucket.take(10**12)
     assert not bucket.take(10**11)
+
+
+def test_a_host_behind_an_uplink_is_reset_as_well():
+    """Its MAC is learnt from what it sends."""
+    with Lab("uplink") as lab:
+        a = lab.vm("a", addresses=["10.9.0.1/24"])
+        b = lab.vm("b", addresses=["10.9.0.2/24"])
+        to_queue(lab, "--queue-num", "0")
+        ports = PortMap([*port_map(a).ports, Port(b.port, b.index, uplink=True)])
+        with lab.inside(lab.host):
+            injector = Injector(time.time_ns)
+
+        def judge(frame):
+            if b"attack" in frame.data:
+                injector.refuse(frame)
+                return REJECTED, 0
+            return ACCEPTED, 0
+
+        with lab.inside(b):
+            server = socket.create_server(("10.9.0.2", 0))
+        with server, source_of(lab, "netlink", ports) as source, Reading(source, judge):
+            with lab.inside(a):
+                client = socket.create_connection(server.getsockname(), timeout=5)
+            connection, _ = server.accept()
+            with client, connection:
+                connection.settimeout(5)
+                client.sendall(b"an attack")
+                with pytest.raises(ConnectionResetError):
+                    connection.recv(100)
+        assert injector.sent == 2
+        injector.close()

@@ -1,5 +1,6 @@
 cimport cython
 from appliance.capture.frame cimport Frame
+from appliance.capture.neighbours cimport Neighbours
 from appliance.capture.nfqueue.message cimport Message
 from appliance.capture.place cimport Place, Places
 
@@ -8,6 +9,7 @@ cdef long long _SKEW
 
 cdef class Framer:
     cdef Places _places
+    cdef Neighbours _neighbours
     cdef public long long truncated
     @cython.locals(vlan=int, indev=cython.longlong, outdev=cython.longlong, place=Place, header=bytes, start=Py_ssize_t,
                    info=int, size=Py_ssize_t)
@@ -19,7 +21,9 @@ cdef int _checked(long long info) except -1
 @cython.locals(stamp=cython.longlong)
 cdef long long _stamp(Message message, long long now) except -1
 @cython.locals(kind=int, source=bytes, target=bytes, tagged=bint)
-cdef bytes _header(bytearray data, Message message, Place place)
+cdef bytes _header(bytearray data, Message message, Place place, Neighbours neighbours)
+@cython.locals(at=Py_ssize_t)
+cdef bytes _address(bytearray data, Message message, int end)
 @cython.locals(i=Py_ssize_t)
 cdef bint _same(bytearray data, Py_ssize_t at, bytes mac) except -1
 @cython.locals(header=bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from appliance.capture.frame import Frame
+from appliance.capture.neighbours import Neighbours
 from appliance.capture.nfqueue import numbers as nl
 from appliance.capture.nfqueue.message import Message
 from appliance.capture.place import BROADCAST, NO_MAC, Place, Places, group_mac
@@ -22,11 +23,12 @@ _SKEW: Final = 10_000_000_000  # a stamp further off is another clock's (a send 
 class Framer:
     """Makes frames. ``truncated`` counts those that lack bytes."""
 
-    __slots__ = ("_places", "truncated")
+    __slots__ = ("_neighbours", "_places", "truncated")
 
     def __init__(self, ports: PortMap) -> None:
         """Use these ports."""
         self._places: Places = Places(ports)
+        self._neighbours: Neighbours = Neighbours()
         self.truncated: int = 0
 
     def swap(self, ports: PortMap) -> None:
@@ -40,13 +42,14 @@ class Framer:
 
         Where the kernel tells the link layer's header it is taken as it is, and the tag put back. Where it
         does not (br_netfilter) the header is made: the source's MAC is told, the receiver's is that of the
-        interface behind the outgoing port, or that of the group the packet is for, else ``NO_MAC``.
+        interface behind the outgoing port, or that of the group the packet is for, or, behind an uplink, the
+        one that its address was last seen with, else ``NO_MAC``.
         """
         vlan = message.vlan_tci & 0xFFF if message.vlan_tci > 0 else 0
         indev = message.physindev or message.indev
         outdev = message.physoutdev or message.outdev
         place = self._places.find(indev, outdev, vlan or NO_VLAN)
-        header = _header(data, message, place)
+        header = _header(data, message, place, self._neighbours)
         start = message.payload_off
         info = _checked(message.info)
         size = message.payload_len
@@ -92,14 +95,18 @@ def _stamp(message: Message, now: int) -> int:
     return stamp if now - _SKEW < stamp <= now else now
 
 
-def _header(data: bytearray, message: Message, place: Place) -> bytes:
+def _header(data: bytearray, message: Message, place: Place, neighbours: Neighbours) -> bytes:
     if message.l2_len >= 14:
         return _told(data, message)
     kind = message.hw_protocol
     source = place.source_mac
     if message.hw_len == 6 and not _same(data, message.hw_off, source):
         source = bytes(data[message.hw_off : message.hw_off + 6])
+        if place.from_uplink:
+            neighbours.learn(place.indev, _address(data, message, 0), source)
     target = _target(data, message, place)
+    if place.to_uplink and target is place.target_mac:
+        target = neighbours.find(place.outdev, _address(data, message, 1)) or target
     tagged = message.vlan_tci >= 0
     if not tagged and source is place.source_mac and target is place.target_mac:
         if kind == _IPV4:
@@ -114,6 +121,16 @@ def _same(data: bytearray, at: int, mac: bytes) -> bool:
         if data[at + i] != mac[i]:
             return False
     return True
+
+
+def _address(data: bytearray, message: Message, end: int) -> bytes:
+    """Give the packet's source (0) or destination (1), empty if it is not IP."""
+    at = message.payload_off
+    if message.hw_protocol == _IPV4 and message.payload_len >= 20:
+        return bytes(data[at + 12 + 4 * end : at + 16 + 4 * end])
+    if message.hw_protocol == _IPV6 and message.payload_len >= 40:
+        return bytes(data[at + 8 + 16 * end : at + 24 + 16 * end])
+    return b""
 
 
 def _told(data: bytearray, message: Message) -> bytes:
