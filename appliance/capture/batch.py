@@ -5,11 +5,22 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import socket
 import sys
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _MSG_DONTWAIT = 0x40
 _MSG_TRUNC = 0x20
+
+_SO_RCVBUFFORCE = 33
+
+
+def widen(made: socket.socket, size: int) -> None:
+    """Give a socket a receive buffer of ``size`` bytes, or what the system allows without CAP_NET_ADMIN."""
+    try:
+        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+    except OSError:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
 class _Iovec(ctypes.Structure):

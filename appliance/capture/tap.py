@@ -6,7 +6,6 @@ which says of unsegmented frames that they are, and of checksums whether they ar
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import math
 import select
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from appliance.capture.base import CaptureError, LiveCounters
-from appliance.capture.batch import Batch
+from appliance.capture.batch import Batch, widen
 from appliance.capture.frame import Frame
 from appliance.capture.mirror import Mirror
 from appliance.inventory.ports import PortMap
@@ -32,7 +31,6 @@ _AUXDATA = 8
 _VNET_HDR = 15
 _IGNORE_OUTGOING = 23
 _MR_PROMISC = 1
-_SO_RCVBUFFORCE = 33
 _OUTGOING = 4  # packet type in struct sockaddr_ll: the host sends the frame out of this device
 
 _VNET = 10  # struct virtio_net_hdr in front of each frame
@@ -213,8 +211,7 @@ def _listen(device: str, config: TapConfig) -> socket.socket:
     except OSError as problem:
         raise CaptureError(f"{device}: {problem.strerror} (CAP_NET_RAW is needed)") from problem
     try:
-        with contextlib.suppress(OSError):
-            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, config.buffer)
+        widen(made, config.buffer)
         made.setsockopt(_SOL_PACKET, _VNET_HDR, 1)
         made.setsockopt(_SOL_PACKET, _AUXDATA, 1)
         if not config.outgoing:

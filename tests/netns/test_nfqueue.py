@@ -10,6 +10,7 @@ from lab import Lab
 from queues import Reading, port_map, rule, source_of, to_queue, until
 
 from appliance.capture.base import CaptureError
+from appliance.capture.batch import widen
 from appliance.capture.nfqueue.config import Queue
 from appliance.inventory.ports import PortMap
 from appliance.model.mark import BLOCKED, FAIL_CLOSED, KNOWN, REPLY, SETTLED, mark_of
@@ -68,7 +69,7 @@ def lab():
 def udp(lab, family, name, address=None):
     with lab.inside(lab.guests[name]):
         made = socket.socket(family, socket.SOCK_DGRAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+    widen(made, 8 << 20)
     made.settimeout(5)
     if address:
         made.bind((address, 5000))

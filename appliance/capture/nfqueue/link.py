@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import math
 import os
@@ -12,6 +11,7 @@ import struct
 from typing import BinaryIO
 
 from appliance.capture.base import CaptureError
+from appliance.capture.batch import widen
 from appliance.capture.nfqueue import numbers as nl
 from appliance.capture.nfqueue.config import Queue, QueueConfig, bind, settings
 
@@ -49,8 +49,7 @@ class Link:
         self._poll.register(self.socket, select.POLLIN)
 
     def _buffers(self, size: int) -> None:
-        with contextlib.suppress(OSError):
-            self.socket.setsockopt(socket.SOL_SOCKET, nl.SO_RCVBUFFORCE, size)
+        widen(self.socket, size)
         self.socket.setsockopt(nl.SOL_NETLINK, nl.NETLINK_NO_ENOBUFS, 1)
 
     def _ask(self, queue: Queue, message: bytes) -> None:

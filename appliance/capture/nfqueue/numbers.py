@@ -8,7 +8,6 @@ from typing import Final
 NETLINK_NETFILTER: Final = 12
 SOL_NETLINK: Final = 270
 NETLINK_NO_ENOBUFS: Final = 5
-SO_RCVBUFFORCE: Final = 33
 SO_MEMINFO: Final = 55  # nine 32-bit numbers; the last one counts what found the buffer full
 
 NLM_F_REQUEST: Final = 1
