@@ -35,6 +35,7 @@ _CHOICES: dict[tuple[type, str], Any] = {
     (Settings, "mode"): Literal["detect", "prevent"],
     (DecodeSettings, "checksums"): Literal["all", "none", "mark", "auto"],
     (DefragSettings, "memcap_policy"): _PACKET_POLICY,
+    (DefragSettings, "unjudged"): Literal["accept", "drop"],
     (FlowSettings, "memcap_policy"): _PACKET_POLICY,
     (StreamSettings, "urgent"): Literal["oob", "inline", "drop", "gap"],
     (StreamSettings, "midstream_policy"): Literal["ignore", "drop-flow", "pass-flow", "bypass", "reject"],

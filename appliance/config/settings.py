@@ -38,6 +38,9 @@ class DefragSettings:
     host_timeouts: tuple[tuple[str, int], ...] = ()  # (CIDR of the destination, ns), longest wins
     vlan_in_key: bool = True
     memcap_policy: str = "ignore"  # ignore, drop-packet, pass-packet, reject
+    # What becomes of fragments, of which only the whole datagram is judged: "drop" where somebody before the
+    # engine puts datagrams together, so that a fragment is one that was not.
+    unjudged: str = "accept"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ _HASHES = {"md5": 16, "sha256": 32}
 class ValueSet:
     """One named set: values in the form in which the buffer has them, each with a number or context."""
 
-    __slots__ = ("changed", "kind", "name", "refused", "save", "values")
+    __slots__ = ("changed", "kind", "name", "refused", "save", "touched", "values")
 
     def __init__(self, name: str, kind: str) -> None:
         """Make an empty set of ``kind``: string, md5, sha256, ip, ipv4 or ipv6."""
@@ -35,6 +35,7 @@ class ValueSet:
         self.kind = kind
         self.save = ""  # file that keeps it between runs
         self.changed = False
+        self.touched = False  # by rules, and not only loaded
         self.values: dict[bytes, Any] = {}
         self.refused = 0
 
@@ -57,7 +58,7 @@ class ValueSet:
             self.refused += 1
             return False
         self.values[key] = value
-        self.changed = True
+        self.changed = self.touched = True
         return True
 
     def remove(self, data: bytes) -> bool:
@@ -65,6 +66,7 @@ class ValueSet:
         key = self.key(data)
         removed = key is not None and self.values.pop(key, self) is not self
         self.changed = self.changed or removed
+        self.touched = self.touched or removed
         return removed
 
     def find(self, data: bytes) -> Any:
@@ -102,7 +104,7 @@ class Datasets:
         made = self.sets[name] = ValueSet(name, kind)
         for line in (self._resources.text(load) or "").splitlines() if load else ():
             _add_line(made, line, False)
-        made.save, made.changed = save, False
+        made.save, made.changed, made.touched = save, False, False
         return made
 
     def of(self, node: Dataset | Datarep) -> ValueSet:
@@ -122,9 +124,18 @@ class Datasets:
         made.save = getattr(node, "save", "")
         if node.load:
             self._load(made, node)
-        made.changed = False
+        made.changed = made.touched = False
         self.sets[node.name] = made
         return made
+
+    def adopt(self, old: Datasets) -> None:
+        """Take over what rules have changed in sets of the same name and kind."""
+        for name, before in old.sets.items():
+            now = self.sets.get(name)
+            if now is None or now.kind != before.kind or not before.touched:
+                continue
+            now.values = before.values
+            now.changed, now.touched = before.changed, True
 
     def to_save(self) -> list[tuple[str, str]]:
         """Give (file, content) of the sets to be kept that changed; they then count as saved."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from appliance.detect.alerts import Finisher
 from appliance.detect.context import Context
 from appliance.detect.frames import FrameInspector
+from appliance.detect.handover import RuleNames, Translations
 from appliance.detect.headers import established
 from appliance.detect.packetinspect import PacketInspector
 from appliance.detect.profile import Profile
@@ -58,6 +59,8 @@ class Detector:
         self._transactions = TxInspector(ruleset, settings, self.ctx, self._packets, self.profile)
         self._frames = FrameInspector(ruleset, self.ctx, self._packets)
         self._finisher = Finisher(settings, self.thresholds)
+        self.names = RuleNames(ruleset)
+        self._translations = Translations(self.names)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -145,6 +148,30 @@ class Detector:
         """Tell whether packets of the flow are to be recorded because of an alert before."""
         return self._finisher.tags.tagged(flow)
 
+    def adopt(self, old: Detector) -> None:
+        """Take over what outlives a change of rules: bits of hosts, thresholds, tags, values that were added.
+
+        Counters of thresholds go with their rules. Flows follow one by one, with :meth:`renew`.
+        """
+        self.ctx.counters = old.ctx.counters
+        self.thresholds.adopt(old.thresholds, self.names)
+        self._finisher.tags = old._finisher.tags
+        if self.ruleset is old.ruleset:
+            self.names = old.names
+            self._translations = Translations(self.names)
+            return
+        self.ruleset.world.hosts.adopt(old.ruleset.world.hosts)
+        self.ruleset.world.datasets.adopt(old.ruleset.world.datasets)
+
+    def renew(self, flow: Flow) -> None:
+        """Bring a flow that other rules looked at under the rules in force; stream bytes stay."""
+        state = flow.detect
+        if state is not None and state.names is not self.names:
+            if state.names is None:
+                state.names = self.names
+            else:
+                self._translations.of(state.names).apply(flow, state)
+
     def flow_ended(self, flow: Flow) -> None:
         """Forget the flow."""
         self._finisher.tags.forget(flow)
@@ -169,6 +196,7 @@ class Detector:
         state = flow.detect
         if state is None:
             state = flow.detect = FlowDetect()
+            state.names = self.names
         return state  # type: ignore[no-any-return]
 
 

@@ -20,6 +20,11 @@ class HostTable:
         self.names_limit = names_limit
         self.evicted = 0
 
+    def adopt(self, other: HostTable) -> None:
+        """Take over the bits of another table, which is not used any more."""
+        self._hosts = other._hosts
+        self.evicted += other.evicted
+
     def isset(self, key: bytes, name: str, now: int) -> bool:
         """Tell whether the bit is set and has not expired."""
         names = self._hosts.get(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from appliance.model.chunk import Chunk
@@ -76,10 +76,11 @@ class StreamTail:
 class FlowDetect:
     """Detection's part of a flow: stream tails, what fired once, whether inspection has ended.
 
-    ``established`` is what the flow was after the packet before, ``inspected`` that there was one.
+    ``established`` is what the flow was after the packet before, ``inspected`` that there was one; ``names``
+    says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`).
     """
 
-    __slots__ = ("app_seen", "ended", "established", "events_seen", "inspected", "once", "tails")
+    __slots__ = ("app_seen", "ended", "established", "events_seen", "inspected", "names", "once", "tails")
 
     def __init__(self) -> None:
         """Start with nothing seen."""
@@ -88,6 +89,7 @@ class FlowDetect:
         self.once: set[int] = set()
         self.events_seen: list[int] = [0, 0]
         self.ended: bool = False
+        self.names: Any = None
         self.established: bool = False
         self.inspected: bool = False
 

@@ -6,12 +6,14 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from appliance.detect.addresses import AddressMatcher
+from appliance.detect.handover import keep_counters
 from appliance.rulelang.thresholds import EventFilter, RateFilter, Suppress, ThresholdConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.detect.context import Context
+    from appliance.detect.handover import RuleNames
     from appliance.detect.signature import Signature
     from appliance.rulelang.tree import Rule, Threshold
 
@@ -38,29 +40,34 @@ class Counter:
 class CounterTable:
     """Counters by key, at most ``limit``; the one touched longest ago goes first."""
 
-    __slots__ = ("_counters", "evicted", "limit")
+    __slots__ = ("counters", "evicted", "limit")
 
     def __init__(self, limit: int = 65_536) -> None:
         """Hold at most ``limit`` counters."""
-        self._counters: OrderedDict[Any, Counter] = OrderedDict()
+        self.counters: OrderedDict[Any, Counter] = OrderedDict()
         self.limit = limit
         self.evicted = 0
 
     def get(self, key: Any, now: int) -> Counter:
         """Give the counter of ``key``, a new one when there is none."""
-        found = self._counters.get(key)
+        found = self.counters.get(key)
         if found is not None:
-            self._counters.move_to_end(key)
+            self.counters.move_to_end(key)
             return found
-        if len(self._counters) >= self.limit:
-            self._counters.popitem(last=False)
+        if len(self.counters) >= self.limit:
+            self.counters.popitem(last=False)
             self.evicted += 1
-        made = self._counters[key] = Counter(now)
+        made = self.counters[key] = Counter(now)
         return made
+
+    def forget(self, keys: list[Any]) -> None:
+        """Forget some counters."""
+        for key in keys:
+            self.counters.pop(key, None)
 
     def __len__(self) -> int:
         """Number of counters."""
-        return len(self._counters)
+        return len(self.counters)
 
 
 class Thresholds:
@@ -77,6 +84,11 @@ class Thresholds:
         self._filters = _by_rule(config.filters)
         self._rates = _by_rule(config.rates)
         self._matchers = {id(entry): AddressMatcher(entry.addresses) for entry in config.suppress}
+
+    def adopt(self, old: Thresholds, names: RuleNames) -> None:
+        """Go on counting where ``old`` was, for rules that are still there."""
+        self.table = old.table
+        self.table.forget(keep_counters(self.table.counters, names))
 
     def apply(self, signature: Signature, ctx: Context) -> tuple[int, str]:
         """Count one match: what becomes of it, and the action it has now."""

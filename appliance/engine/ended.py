@@ -44,7 +44,7 @@ def end_entry(pipe: Pipeline, entry: KernelEntry, now: int) -> list[Event]:
     if flow is None or _is_another(flow, entry):
         return []
     pipe.table.remove(flow)
-    _count(flow, entry)
+    _count(pipe, flow, entry)
     events: list[Event] = []
     flow.end_reason = "timeout"
     end_flow(pipe, flow, now, flow.end_reason, events)
@@ -58,7 +58,7 @@ def _is_another(flow: Flow, entry: KernelEntry) -> bool:
     return flow.first > entry.started + _SLACK
 
 
-def _count(flow: Flow, entry: KernelEntry) -> None:
+def _count(pipe: Pipeline, flow: Flow, entry: KernelEntry) -> None:
     """Take over totals, which have what passed unseen. Frames count with their link header."""
     link = _LINK + _TAG * len(flow.vlans)
     totals = [
@@ -67,6 +67,14 @@ def _count(flow: Flow, entry: KernelEntry) -> None:
     ]
     if _runs_back(flow, entry):
         totals.reverse()
+    unseen = (
+        (totals[0][0] - flow.pkts_ts, totals[0][1] - flow.bytes_ts),
+        (totals[1][0] - flow.pkts_tc, totals[1][1] - flow.bytes_tc),
+    )
+    ends = [flow.client_if, flow.server_if]
+    for packets, octets in unseen:
+        pipe.traffic.pass_unseen(ends[0], ends[1], max(packets, 0), max(octets, 0))
+        ends.reverse()
     flow.pkts_ts, flow.bytes_ts = max(flow.pkts_ts, totals[0][0]), max(flow.bytes_ts, totals[0][1])
     flow.pkts_tc, flow.bytes_tc = max(flow.pkts_tc, totals[1][0]), max(flow.bytes_tc, totals[1][1])
 

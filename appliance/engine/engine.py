@@ -9,6 +9,8 @@ from appliance.engine.counters import count_link
 from appliance.engine.ended import KernelEntry, end_entry
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
+from appliance.engine.swap import succeed
+from appliance.engine.views import list_flows
 from appliance.engine.work import Result, Trace, Work
 from appliance.model.event import ArpEvent, Event, StatsEvent
 from appliance.model.origin import Origin
@@ -72,6 +74,8 @@ class Engine:
         pipe.run(work)
         pipe.run_inside(work)
         pipe.counters.verdict(work.decision)
+        if pipe.registry is not None:
+            pipe.traffic.count(packet, work.decision)
         result = Result(packet, work.flow, work.decision, events)
         if origin is not None:
             result.mark = settle.remember(pipe, work)
@@ -83,6 +87,17 @@ class Engine:
         Limits get back what the connection took. Call it for every connection that ends.
         """
         return end_entry(self.pipeline, entry, now)
+
+    def swap(self, pipeline: Pipeline) -> None:
+        """Put other policies, inventory, rules or settings in force, from the next packet on.
+
+        ``pipeline`` is one that :func:`appliance.engine.build.build_pipeline` has made anew of everything,
+        changed or not. Flows, streams, parsers, bits, thresholds of rules that are still there, counts and
+        blocks go on. Other policies get a higher epoch: every flow is judged again at its next packet,
+        so what the kernel remembers has to be forgotten too.
+        """
+        succeed(pipeline, self.pipeline)
+        self.pipeline = pipeline
 
     def tick(self, now: int) -> list[Event]:
         """End the flows that have timed out by ``now``; call it once a second or so when idle."""
@@ -116,6 +131,21 @@ class Engine:
              "ns": entry[2], "share": round(entry[2] / max(total, 1), 4)}
             for rule, entry in rules
         ]  # fmt: skip
+
+    def flows(self, limit: int, interface: tuple[str, str] | None = None) -> list[dict[str, Any]]:
+        """Describe live flows, the newest first: at most ``limit``, of one interface if it is named.
+
+        ``interface`` is the VM's UUID and the interface's name, "" for all interfaces of the VM. The keys are
+        those of :func:`appliance.engine.views.describe`.
+        """
+        return list_flows(self.pipeline, limit, interface)
+
+    def interface_counters(self) -> dict[str, dict[str, Any]]:
+        """Give packets, bytes and drops by reason of each interface with traffic, by ``<uuid>/<interface>``.
+
+        What the kernel lets pass by itself is added when it tells of the connection's end.
+        """
+        return self.pipeline.traffic.values()
 
     def counters(self) -> dict[str, int]:
         """Give all totals by dotted name."""

@@ -20,6 +20,10 @@ class FileDrain:
         self.patient = False
         self._stored = 0
 
+    def adopt(self, old: FileDrain) -> None:
+        """Go on counting stored files where ``old`` was."""
+        self._stored = old._stored
+
     def files(
         self,
         flow: Flow,

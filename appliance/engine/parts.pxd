@@ -9,7 +9,7 @@ cdef class Parts:
     cdef public int generation
     cdef public bint recorded
     cdef public frozenset let_go
-    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain
+    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain, traffic
     cdef public Decoder decoder
     cdef public Checksums checksums
     cdef public FlowTable table

@@ -13,6 +13,7 @@ from appliance.engine.appcount import AppCounters
 from appliance.engine.counters import Counters
 from appliance.engine.filedrain import FileDrain
 from appliance.engine.rulechoice import RuleChoice
+from appliance.engine.traffic import Traffic
 from appliance.firewall.bound import BoundPolicies
 from appliance.firewall.firewall import Firewall
 from appliance.flow.defrag import Defragmenter
@@ -47,6 +48,7 @@ class Parts:
         self.expectations: Expectations = Expectations(settings.flow)
         self.counters: Counters = Counters()
         self.file_drain: FileDrain = FileDrain()
+        self.traffic: Traffic = Traffic()
         self.app_counters: AppCounters = AppCounters(self.counters, app.specs.values())
         # Records ask for what parsers find, and applications that are let go once they are encrypted.
         self.recorded: bool = False

@@ -58,6 +58,7 @@ class Pipeline(Parts):
         if flow is None:
             return None
         work.new_flow = True
+        flow.generation = self.generation
         self.counters.new_flow(flow)
         if work.origin is not None:
             settle.orient(self, work, flow)
@@ -78,6 +79,7 @@ class Pipeline(Parts):
         if flow is not None:
             self.counters.new_flow(flow)
             self.counters.add("flow.tcp_reuse")
+            flow.generation = self.generation
             self.table.touch(flow, packet, work.now)
         work.flow = flow
         return flow

@@ -1,7 +1,7 @@
 """What the kernel may do by itself with the rest of a connection, so that user space sees what it needs.
 
 After each packet :func:`remember` says it in bits of :mod:`appliance.model.mark`. ``Flow.kernel`` holds what
-was said last: the bits in the flow's own directions, and above them the generation of policies and rules.
+was said last, in the flow's own directions.
 ``docs/design/inline.md`` lists the conditions.
 """
 
@@ -38,8 +38,6 @@ from appliance.protocols.detection import FAILED
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
-_BITS = 3
-_VERDICT = (1 << _BITS) - 1
 _TUNNELS = frozenset((PROTO_IPIP, PROTO_IPV6, PROTO_GRE))
 _FTP = 21
 # Record kinds that need no parser.
@@ -75,22 +73,14 @@ def orient(pipe: Pipeline, work: Work, flow: Flow) -> None:
 def awaken(pipe: Pipeline, work: Work, flow: Flow) -> Flow | None:
     """See to a packet of a flow that the kernel was to judge by itself.
 
-    Of another generation it means that the flow is judged and inspected again, in its middle. A SYN of a
-    connection that is new to the kernel means that the flow is over: None is given then.
+    A SYN of a connection that is new to the kernel means that the flow is over: None is given then.
     """
-    packet = work.packet
-    if flow.kernel >> _BITS != pipe.generation:
-        settled = flow.kernel & SETTLED == SETTLED
-        pipe.table.settle(flow, 0)
-        if settled:
-            pipe.resume(flow, work.now, work.events)
-        return flow
     if not flow.kernel & SETTLED or not _opens_another(work, flow):
         return flow
     pipe.table.remove(flow)
     flow.end_reason = "forced"
     pipe.end_flows([flow], work)
-    packet.flow = None
+    work.packet.flow = None
     return None
 
 
@@ -110,7 +100,7 @@ def remember(pipe: Pipeline, work: Work) -> int:
     if flow is None or flow.queue < 0:
         return 0
     bits = _bits(pipe, packet, flow)
-    if bits != flow.kernel & _VERDICT:
+    if bits != flow.kernel:
         _note(pipe, flow, bits)
     if origin is None or origin.reply == UNKNOWN:
         return bits
@@ -125,7 +115,7 @@ def _about(packet: Packet, flow: Flow) -> int:
 
 
 def _note(pipe: Pipeline, flow: Flow, bits: int) -> None:
-    pipe.table.settle(flow, pipe.generation << _BITS | bits if bits else 0)
+    pipe.table.settle(flow, bits)
     tcp = flow.tcp
     if tcp is None:
         return

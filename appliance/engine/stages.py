@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from appliance.decode import anomalies
 from appliance.decode.quoted import embedded
-from appliance.engine import applications, exceptions, inspection, settle
+from appliance.engine import applications, exceptions, inspection, settle, swap
 from appliance.engine.counters import count_session
 from appliance.engine.work import Work
 from appliance.firewall.judgement import Judgement
@@ -103,7 +103,12 @@ def _spoof_protected(pipe: Pipeline, packet: Packet) -> bool:
 def defragment(pipe: Pipeline, work: Work) -> bool:
     """Hold fragments; the packet that completes a datagram goes on as the whole datagram."""
     packet = work.packet
-    if not packet.is_fragment() or anomalies.is_invalid(packet):
+    if not packet.is_fragment():
+        return _CONTINUE
+    if pipe.settings.defrag.unjudged == "drop" and packet.outer is None:
+        work.decide(Decision(Verdict.DROP, Reason.FRAGMENT_UNJUDGED, "defrag.unjudged"))
+        work.note("defrag", "drop", "a fragment, where only whole datagrams are expected")
+    if anomalies.is_invalid(packet):
         return _CONTINUE
     version = "ipv4" if packet.ip_version == 4 else "ipv6"
     pipe.counters.add(f"defrag.{version}.fragments")
@@ -167,8 +172,11 @@ def find_flow(pipe: Pipeline, work: Work) -> bool:
     flow = packet.flow or table.lookup(packet, work.now)
     if table.ended:
         pipe.end_flows(table.drain(), work)
-    if flow is not None and flow.kernel:
-        flow = settle.awaken(pipe, work, flow)
+    if flow is not None:
+        if flow.generation != pipe.generation:
+            swap.renew(pipe, work, flow)
+        elif flow.kernel:
+            flow = settle.awaken(pipe, work, flow)
     if flow is None and work.related is None and trackable(packet):
         flow = pipe.open_flow(work)
         if flow is None:

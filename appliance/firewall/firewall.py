@@ -48,6 +48,12 @@ class Firewall:
         self.bound = bound
         self.tallies.bind(bound)
 
+    def adopt(self, old: Firewall) -> None:
+        """Take over counts, sweeps and blocks of the firewall before; they stay with their interfaces."""
+        self.tallies = old.tallies
+        self.tallies.bind(self.bound)
+        self.guard.adopt(old.guard)
+
     def stale(self, flow: Flow, now: int) -> bool:
         """Tell whether the firewall has to judge ``flow`` (again): a new one, new policies, a new minute."""
         judged: FlowVerdict | None = flow.judged

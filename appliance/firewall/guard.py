@@ -28,6 +28,12 @@ class ScanGuard:
         self._recent = Recent(_MAX_REPORTS, settings.notice_interval)
         self._tallies = tallies
 
+    def adopt(self, old: ScanGuard) -> None:
+        """Take over what ``old`` has seen; bounds stay those of this one for what comes."""
+        self._tallies, self._recent = old._tallies, old._recent
+        self.sweeps.adopt(old.sweeps)
+        self.blocks.adopt(old.blocks)
+
     def blocked(self, ends: list[End], source: bytes, now: int) -> EndJudgement | None:
         """Give the judgement of an end that has ``source`` blocked."""
         if not len(self.blocks) or not source:

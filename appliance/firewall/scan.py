@@ -51,6 +51,10 @@ class Sweeps:
     def __len__(self) -> int:
         return len(self._watches)
 
+    def adopt(self, other: Sweeps) -> None:
+        """Take over the watches of another table, which is not used any more."""
+        self._watches, self.evicted = other._watches, other.evicted
+
     def touch(self, key: object, target: object, action: ScanAction, now: int) -> bool:
         """Note that the source of ``key`` touched ``target``; tell whether that makes a sweep."""
         watch = self._watches.pop(key, None)
@@ -74,6 +78,10 @@ class Blocks:
 
     def __len__(self) -> int:
         return len(self._until)
+
+    def adopt(self, other: Blocks) -> None:
+        """Take over the blocks of another table, which is not used any more."""
+        self._until, self.evicted = other._until, other.evicted
 
     def add(self, interface: int, source: bytes, until: int) -> None:
         """Block ``source`` at an interface (a :class:`~appliance.firewall.limits.Tally` number)."""

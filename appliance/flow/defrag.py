@@ -116,6 +116,10 @@ class Defragmenter:
         """Number of datagrams in the making."""
         return len(self.datagrams)
 
+    def adopt(self, old: Defragmenter) -> None:
+        """Take over the datagrams in the making of another one, which is not used any more."""
+        self.datagrams, self.bytes, self.counters = old.datagrams, old.bytes, old.counters
+
     def add(self, packet: Packet, now: int) -> Defragged | None:
         """Take a fragment; gives the datagram that it completes.
 

@@ -21,6 +21,7 @@ cdef class KeyMaker:
     cdef public bint vlan_in_key, depth_in_key
     cdef public bytearray head
     cdef public dict tags, vlans, macs
+    cpdef bint same(self, KeyMaker other)
     @cython.locals(proto=int, sport=int, dport=int, both="long long", extra=bytes)
     cpdef bytes of_packet(self, Packet packet)
     @cython.locals(sport=int, dport=int, both="long long", extra=bytes, tags=bytes)

@@ -128,6 +128,10 @@ class KeyMaker:
         self.vlans: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.macs: dict[bytes, bytes] = {}
 
+    def same(self, other: KeyMaker) -> bool:
+        """Tell whether another makes the same keys."""
+        return self.vlan_in_key == other.vlan_in_key and self.depth_in_key == other.depth_in_key
+
     def of_packet(self, packet: Packet) -> bytes:
         """Give the key of the flow that ``packet`` belongs to."""
         proto = packet.proto

@@ -102,6 +102,10 @@ class Expectations:
         """Number of announced connections."""
         return len(self.entries)
 
+    def adopt(self, old: Expectations) -> None:
+        """Take over the announcements of another table, which is not used any more."""
+        self.entries, self.parents, self.counters = old.entries, old.parents, old.counters
+
     def expect(
         self,
         server: bytes,

@@ -28,6 +28,8 @@ cdef class FlowTable:
     cpdef reopen(self, Flow flow, Packet packet, long long now)
     @cython.locals(key=bytes)
     cpdef bint insert(self, Flow flow)
+    @cython.locals(flow=Flow)
+    cpdef adopt(self, FlowTable old)
     @cython.locals(length="long long")
     cpdef touch(self, Flow flow, Packet packet, long long now)
     cpdef retime(self, Flow flow)

@@ -173,6 +173,28 @@ class FlowTable:
         self._place(flow)
         return True
 
+    def adopt(self, old: FlowTable) -> None:
+        """Take over all flows of another table, which is not used any more.
+
+        Where keys are made in another way now, flows that get the same key end, but one. A smaller table
+        gives up the surplus as new flows come.
+        """
+        self.queues, self.ended, self.counters, self.turn = old.queues, old.ended, old.counters, old.turn
+        self.table = old.table
+        if self.timeouts != old.timeouts:
+            for flow in self.flows():
+                flow.timeout = self.timeouts[flow.queue]
+        if old.keys.same(self.keys):
+            self.keys = old.keys
+            return
+        flows = self.flows()
+        self.table = {}
+        for flow in flows:
+            flow.key = self.keys.of_flow(flow)
+            if flow.key in self.table:
+                self._end(self.table[flow.key], "forced")
+            self.table[flow.key] = flow
+
     def touch(self, flow: Flow, packet: Packet, now: int) -> None:
         """Count a packet in and put off the flow's end.
 

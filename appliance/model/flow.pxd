@@ -6,7 +6,7 @@ cdef class Flow:
     cdef public bytes client, server, ether_client, ether_server
     cdef public tuple vlans
     cdef public int ttl_min_ts, ttl_max_ts, ttl_min_tc, ttl_max_tc
-    cdef public int tenant, depth, state, flags, epoch, queue, kernel
+    cdef public int tenant, depth, state, flags, epoch, queue, kernel, generation
     cdef public long long pkts_ts, pkts_tc, bytes_ts, bytes_tc, tx_id
     cdef public object tcp, app, client_if, server_if, judged, bits, ints, vars, detect
     cdef public str app_proto, reason, action_by, exception, end_reason

@@ -103,6 +103,7 @@ class Flow:
         "icmp_type",
         "icmp_code",
         "first_number",
+        "generation",
     )
 
     def __init__(self, proto: int, client: bytes, server: bytes, cport: int, sport: int) -> None:
@@ -147,6 +148,7 @@ class Flow:
         self.parent: Flow | None = None
         self.epoch: int = -1
         self.kernel: int = 0  # what the kernel was told to remember, see engine.settle; 0 is nothing
+        self.generation: int = 0  # of policies, inventory and rules that its last packet was judged under
         self.judged: Any = None
         self.bits: set[str] | None = None
         self.ints: dict[str, int] | None = None

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     SPOOFED_ARP = "spoofed_arp"
     FRAGMENT_LIMIT = "fragment_limit"
     FRAGMENT_INVALID = "fragment_invalid"
+    FRAGMENT_UNJUDGED = "fragment_unjudged"
     FLOW_TABLE_FULL = "flow_table_full"
     FIREWALL = "firewall"
     FLOW_DENIED = "flow_denied"

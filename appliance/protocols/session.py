@@ -124,6 +124,13 @@ class AppLayer:
         state.done = [True, True]
         state.resuming = True
 
+    def renew(self, flow: Flow) -> None:
+        """Let the flow's parser start at the next message, where it has none and now one is wanted."""
+        state = flow.app
+        if state is None or state.parser is not None or state.changes or not self.parses(state.proto):
+            return
+        state.done, state.probe, state.resuming = [True, True], None, True
+
     def _resumes(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> bool:
         """Start the parser of a flow that goes on in its middle, if these bytes begin a message."""
         if direction != TOSERVER:

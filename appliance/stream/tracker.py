@@ -362,6 +362,11 @@ class TcpTracker:
         session.queue = None
         return result.chunks
 
+    def succeed(self, old: TcpTracker) -> None:
+        """Take over the sessions of another tracker, which is not used any more."""
+        self.sessions = old.sessions
+        self.streams.memory.total = old.streams.memory.total
+
     def adopt(self, flow: Flow) -> None:
         """Count a session that was restored from elsewhere."""
         session: TcpSession | None = flow.tcp

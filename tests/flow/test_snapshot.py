@@ -33,6 +33,7 @@ LEFT = {
             "epoch",
             "ip_version",
             "judged",
+            "generation",
             "kernel",
             "key",
             "newer",
