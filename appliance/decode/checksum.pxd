@@ -5,6 +5,7 @@ cdef class Checksums:
     cdef public bint auto, enabled, lenient, sampling
     cdef public long long seen, bad
     cpdef bint verify(self, Packet packet)
+    cpdef bint verify_header(self, Packet packet)
     cpdef sample(self, bint bad)
 @cython.locals(total=cython.longlong)
 cpdef bint _ip_good(Packet packet)

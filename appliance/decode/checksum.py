@@ -48,6 +48,14 @@ class Checksums:
             self.sample(packet.csum & CSUM_BAD_L4 != 0)
         return packet.csum == 0 or self.lenient
 
+    def verify_header(self, packet: Packet) -> bool:
+        """Look at the IP header alone: the transport's checksum is right, or not there yet."""
+        if not self.enabled:
+            return True
+        wrong = packet.ip_version == 4 and not packet.rebuilt and not _ip_good(packet)
+        packet.csum = CSUM_BAD_IP if wrong else 0
+        return not wrong or self.lenient
+
     def sample(self, bad: bool) -> None:
         """Count one packet of the sample and decide at its end."""
         self.seen += 1

@@ -21,7 +21,7 @@ class RuleNames:
     A rule is the same when number, revision and text are. ``once`` are the rules that look at a flow once.
     """
 
-    __slots__ = ("index", "labels", "once", "rules")
+    __slots__ = ("index", "labels", "numbered", "once", "rules")
 
     def __init__(self, ruleset: Ruleset) -> None:
         """Note the rules of a set and the numbers of its buffers."""
@@ -29,6 +29,7 @@ class RuleNames:
         self.rules: list[Identity] = [(one.gid, one.sid, one.rev, hash(one.text)) for one in rules]
         self.labels: list[str] = [key.label for key in ruleset.world.keys]
         self.index: dict[Identity, int] = {rule: index for index, rule in enumerate(self.rules)}
+        self.numbered: dict[tuple[int, ...], int] = {rule[:3]: at for at, rule in enumerate(self.rules)}
         self.once = frozenset(
             rule
             for rule, signature in zip(self.rules, ruleset.signatures, strict=True)

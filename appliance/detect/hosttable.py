@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import ItemsView
 
 
 class HostTable:
@@ -24,6 +25,10 @@ class HostTable:
         """Take over the bits of another table, which is not used any more."""
         self._hosts = other._hosts
         self.evicted += other.evicted
+
+    def items(self) -> ItemsView[bytes, dict[str, int]]:
+        """Give all hosts with their bits, each with the time of its end."""
+        return self._hosts.items()
 
     def isset(self, key: bytes, name: str, now: int) -> bool:
         """Tell whether the bit is set and has not expired."""

@@ -60,6 +60,11 @@ class CounterTable:
         made = self.counters[key] = Counter(now)
         return made
 
+    def put(self, key: Any, counter: Counter) -> None:
+        """Set a counter that was kept elsewhere until now."""
+        self.get(key, counter.start)
+        self.counters[key] = counter
+
     def forget(self, keys: list[Any]) -> None:
         """Forget some counters."""
         for key in keys:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from appliance.engine import settle
 from appliance.engine.counters import count_link
 from appliance.engine.ended import KernelEntry, end_entry
+from appliance.engine.export import export
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
+from appliance.engine.restore import Restorer
 from appliance.engine.swap import succeed
 from appliance.engine.views import list_flows
 from appliance.engine.work import Result, Trace, Work
@@ -98,6 +101,24 @@ class Engine:
         """
         succeed(pipeline, self.pipeline)
         self.pipeline = pipeline
+
+    def export(self, interface: tuple[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """Give the state as data, slice by slice, so that no packet waits long: see :mod:`.export`.
+
+        ``interface`` (UUID of the VM, name) restricts it to what belongs to one interface, which moves.
+        """
+        return export(self.pipeline, interface)
+
+    def restore(self, slices: Iterable[object], now: int, zone: int | None = None) -> dict[str, int]:
+        """Take in what another engine has exported; gives how many of each kind, and how many were refused.
+
+        ``zone`` is the number of the network segment here, where that differs. Slices can be taken one at a
+        time by a :class:`.restore.Restorer`.
+        """
+        taking = Restorer(self.pipeline, zone)
+        for data in slices:
+            taking.take(data, now)
+        return taking.counts
 
     def tick(self, now: int) -> list[Event]:
         """End the flows that have timed out by ``now``; call it once a second or so when idle."""

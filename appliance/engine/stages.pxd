@@ -9,6 +9,7 @@ from appliance.model.packet cimport Packet
 from appliance.stream.result cimport StreamResult
 
 cpdef bint checksum(Parts pipe, Work work) except -1
+cpdef bint _sound(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet)
 cpdef bint report_anomalies(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet)

@@ -36,8 +36,7 @@ _REFUSED_FRAGMENTS = {
 
 def checksum(pipe: Pipeline, work: Work) -> bool:
     """Verify checksums; a TCP segment that fails takes no part in streams and parsers."""
-    origin = work.origin
-    if (origin is None or not origin.checked) and not pipe.checksums.verify(work.packet):
+    if not _sound(pipe, work):
         # Its receiver throws a segment away, and so must whoever follows the stream. A datagram stands for
         # itself: inspecting one that the receiver throws away does no harm.
         work.usable = work.packet.proto != PROTO_TCP
@@ -46,6 +45,14 @@ def checksum(pipe: Pipeline, work: Work) -> bool:
             pipe.counters.add("tcp.invalid_checksum")
         work.note("checksum", "bad", "kept out of streams and parsers")
     return _CONTINUE
+
+
+def _sound(pipe: Pipeline, work: Work) -> bool:
+    """Tell whether checksums are right, those that mean something."""
+    origin = work.origin
+    if origin is None or not (origin.checked or origin.segments):
+        return pipe.checksums.verify(work.packet)
+    return origin.segments or pipe.checksums.verify_header(work.packet)
 
 
 def report_anomalies(pipe: Pipeline, work: Work) -> bool:

@@ -198,6 +198,27 @@ class Firewall:
         verdict.half_open = opening
         return None
 
+    def blocks(self) -> list[tuple[tuple[str, str], bytes, int]]:
+        """Give what is blocked: identity of the interface, source, end (ns)."""
+        return self.guard.block_list()
+
+    def block(self, identity: tuple[str, str], source: bytes, until: int) -> bool:
+        """Block a source at an interface; False when the interface is not here."""
+        return self.guard.block(identity, source, until)
+
+    def count_again(self, flow: Flow) -> None:
+        """Count a flow that was let in elsewhere, or before a restart, at its ends, whatever their limits."""
+        judged: FlowVerdict | None = flow.judged
+        if judged is None or not judged.allowed:
+            return
+        ends = (self.bound.policy_of(flow.client_if), self.bound.policy_of(flow.server_if))
+        counted = [end for end in ends if end is not None and end.stateful.tracks(flow.proto)]
+        tallies = [self.tallies.of(end.interface.index) for end in counted if end.interface is not None]
+        for tally in tallies:
+            tally.connections += 1
+            tally.half_open += judged.half_open
+        judged.tallies = tuple(tallies)
+
     def final(self, flow: Flow) -> bool:
         """Tell whether the verdict on a flow holds for all its packets, until policies change.
 

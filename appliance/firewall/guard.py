@@ -34,6 +34,23 @@ class ScanGuard:
         self.sweeps.adopt(old.sweeps)
         self.blocks.adopt(old.blocks)
 
+    def block_list(self) -> list[tuple[tuple[str, str], bytes, int]]:
+        """Give identity of the interface, source and end of each block."""
+        names = self._tallies.identities()
+        return [
+            (names[number], source, until)
+            for (number, source), until in self.blocks.items()
+            if number in names
+        ]
+
+    def block(self, identity: tuple[str, str], source: bytes, until: int) -> bool:
+        """Block a source at an interface; False when the interface is not known."""
+        for number, known in self._tallies.identities().items():
+            if known == identity:
+                self.blocks.add(number, source, until)
+                return True
+        return False
+
     def blocked(self, ends: list[End], source: bytes, now: int) -> EndJudgement | None:
         """Give the judgement of an end that has ``source`` blocked."""
         if not len(self.blocks) or not source:

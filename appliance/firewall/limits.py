@@ -90,6 +90,10 @@ class Tallies:
         self._next += 1
         return tally
 
+    def identities(self) -> dict[int, tuple[str, str]]:
+        """Give UUID and name of the interface of each tally, by the tally's number."""
+        return {tally.number: identity for identity, tally in self._by_identity.items()}
+
     def of(self, index: int) -> Tally:
         """Give the tally of the interface with this index in the bound policies."""
         return self._by_index[index]

@@ -92,6 +92,10 @@ class Blocks:
             self.evicted += 1
         self._until[key] = until
 
+    def items(self) -> list[tuple[tuple[int, bytes], int]]:
+        """Give (interface, source) and end of each block."""
+        return list(self._until.items())
+
     def blocked(self, interface: int, source: bytes, now: int) -> bool:
         """Tell whether ``source`` is blocked; a block that has run out is removed."""
         if not self._until:

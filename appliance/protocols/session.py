@@ -124,6 +124,17 @@ class AppLayer:
         state.done = [True, True]
         state.resuming = True
 
+    def reparse(self, flow: Flow, data: list[bytes], now: int) -> None:
+        """Parse a flow from its beginning again: all bytes of both directions, the client's first."""
+        state = flow.app
+        if state is None or not self.parses(state.proto):
+            return
+        state.resuming = False
+        self._open(flow, state, state.proto, None, now)
+        for direction in (TOSERVER, 1 - TOSERVER):
+            if data[direction] and state.parser is not None and not state.parser.upgrade:
+                self._feed(flow, state, direction, data[direction], now)
+
     def renew(self, flow: Flow) -> None:
         """Let the flow's parser start at the next message, where it has none and now one is wanted."""
         state = flow.app
