@@ -15,6 +15,7 @@ from typing import Any
 from appliance.config.document import Document, read_document, resolve
 from appliance.config.errors import ConfigError
 from appliance.config.foreign import merge, parse_own, read_foreign
+from appliance.config.inline import inline_defaults, inline_facts
 from appliance.config.lookup import Lookup
 from appliance.config.node import Node, unread
 from appliance.config.schema import model_of, overlay
@@ -41,6 +42,7 @@ class LoadOptions:
 
     ``sets`` are ``name=value`` texts, ``simulate_ips`` judges as if inline, ``mode`` overrides
     ("detect", "prevent"), ``checksums`` is "all" or "none". ``cwd`` is where relative names start.
+    ``inline`` makes settings for an engine that stands in the traffic.
     """
 
     settings_file: str = ""
@@ -52,6 +54,7 @@ class LoadOptions:
     checksums: str = ""
     data_dir: str = ""
     cwd: str = ""
+    inline: bool = False
     dns_version: str = ""  # what SURICATA_EVE_DNS_VERSION says, which Suricata takes over its files
 
 
@@ -70,8 +73,12 @@ def load_settings(options: LoadOptions) -> tuple[Settings | None, list[ConfigErr
     prevent = _prevent(options, document)
     settings, more = _translate(tree, options, prevent)
     errors += more
+    if options.inline:
+        settings = inline_defaults(settings)
     if document is not None:
         settings = overlay(settings, document)
+    if options.inline:
+        settings = inline_facts(settings)
     return (None, errors) if errors else (_with_options(settings, options, prevent), [])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,15 +16,17 @@ from appliance.engine.engine import Engine
 from appliance.firewall.bound import BoundPolicies
 from appliance.inventory.document import load_inventory
 from appliance.inventory.inventory import Inventory
-from appliance.policy.bound import compile_policies
+from appliance.policy.bound import PolicyBook
 from appliance.policy.load import load_files, policy_files
+from appliance.policy.policyset import PolicySet
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What the user names. Missing policies or inventory mean that everything is allowed and inspected.
 
-    Without ``rules`` those that the settings name are loaded.
+    Without ``rules`` those that the settings name are loaded. ``forced`` are machines (by UUID) with a policy
+    that outweighs all bindings, ``epoch`` numbers the policies.
     """
 
     options: LoadOptions = field(default_factory=LoadOptions)
@@ -32,14 +34,21 @@ class Inputs:
     inventory: Path | None = None
     rules: tuple[Path, ...] = ()
     cache: Path | None = None
+    forced: Mapping[str, str] = field(default_factory=dict)
+    epoch: int = 1
+    detection: bool = True  # False: rules are not read
 
 
 @dataclass(slots=True)
 class Documents:
-    """All documents, read and checked. ``errors`` are those that keep an engine from being made."""
+    """All documents, read and checked. ``errors`` are those that keep an engine from being made.
+
+    ``book`` binds the same policies anew, without reading them again.
+    """
 
     settings: Settings | None = None
     inventory: Inventory | None = None
+    book: PolicyBook | None = None
     bound: BoundPolicies | None = None
     rules: LoadedRules = field(default_factory=LoadedRules)
     errors: list[ConfigError] = field(default_factory=list)
@@ -56,9 +65,10 @@ def read_documents(inputs: Inputs) -> Documents:
     if inputs.policies:
         _read_policies(inputs, found)
     settings = found.settings or Settings()
-    named = inputs.rules or tuple(Path(name) for name in settings.detect.rule_files)
-    found.rules = load_rules(named, settings, inputs.cache)
-    found.errors += found.rules.unreadable
+    if inputs.detection:
+        named = inputs.rules or tuple(Path(name) for name in settings.detect.rule_files)
+        found.rules = load_rules(named, settings, inputs.cache)
+        found.errors += found.rules.unreadable
     return found
 
 
@@ -73,7 +83,17 @@ def _read_policies(inputs: Inputs, found: Documents) -> None:
     policies, errors = load_files(files)
     found.errors += errors
     if policies is not None and (inputs.inventory is None or found.inventory is not None):
-        found.bound = compile_policies(policies, found.inventory or Inventory())
+        found.errors += missing_policies(policies, inputs.forced)
+        if found.errors:
+            return
+        found.book = PolicyBook(policies, found.inventory or Inventory())
+        found.bound = found.book.bind(inputs.epoch, inputs.forced)
+
+
+def missing_policies(policies: PolicySet, forced: Mapping[str, str]) -> list[ConfigError]:
+    """Complain of policies that machines are forced to have and that nobody has written."""
+    missing = sorted(set(forced.values()) - policies.policies.keys())
+    return [ConfigError("policies", 0, 0, "", f"there is no policy named {name!r}") for name in missing]
 
 
 def make_engine(

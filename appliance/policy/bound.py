@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from appliance.firewall.bound import (
@@ -35,26 +36,45 @@ from appliance.policy.inherit import (
 from appliance.policy.policyset import PolicySet
 from appliance.policy.resolve import Resolver, uses_self
 
-__all__ = ["BoundPolicies", "InterfacePolicy", "compile_policies"]
+__all__ = ["BoundPolicies", "InterfacePolicy", "PolicyBook", "compile_policies"]
 
 _VERDICTS = {"allow": Verdict.ACCEPT, "deny": Verdict.DROP, "reject": Verdict.REJECT}
 _SCANS = ("port_sweep", "host_sweep", "null", "fin", "xmas", "syn_fin", "os_fingerprint")
 Entry = tuple[str, str, str, RuleModel]
 
 
-def compile_policies(whole: PolicySet, inventory: Inventory, epoch: int = 1) -> BoundPolicies:
-    """Bind and compile; ``epoch`` has to differ from that of the policies in force before.
+def compile_policies(
+    whole: PolicySet, inventory: Inventory, epoch: int = 1, forced: Mapping[str, str] | None = None
+) -> BoundPolicies:
+    """Bind and compile; see :meth:`PolicyBook.bind`."""
+    return PolicyBook(whole, inventory).bind(epoch, forced)
 
-    An interface that no binding matches gets the default policy, and without a default what
-    ``unknown`` says.
-    """
-    compiler = _Compiler(whole, inventory)
-    binder = Binder(whole)
-    unknown = compiler.unknown(whole.unknown)
-    policies = tuple(
-        compiler.for_interface(binder.policy_for(one), one, unknown) for one in inventory.interfaces
-    )
-    return BoundPolicies(policies, unknown, epoch)
+
+class PolicyBook:
+    """All policies of a site against one inventory, each compiled when it is first bound, and once."""
+
+    def __init__(self, whole: PolicySet, inventory: Inventory) -> None:
+        """Take documents that were checked; nothing is compiled yet."""
+        self.whole = whole
+        self._inventory = inventory
+        self._compiler = _Compiler(whole, inventory)
+        self._binder = Binder(whole)
+
+    def bind(self, epoch: int = 1, forced: Mapping[str, str] | None = None) -> BoundPolicies:
+        """Give every interface its policy; ``epoch`` has to differ from that of the policies in force before.
+
+        An interface that no binding matches gets the default policy, and without a default what
+        ``unknown`` says. ``forced`` gives machines (by UUID) a policy that outweighs all bindings.
+        """
+        forced = forced or {}
+        unknown = self._compiler.unknown(self.whole.unknown)
+        policies = tuple(
+            self._compiler.for_interface(
+                forced.get(one.vm.uuid) or self._binder.policy_for(one), one, unknown
+            )
+            for one in self._inventory.interfaces
+        )
+        return BoundPolicies(policies, unknown, epoch)
 
 
 class _Compiler:

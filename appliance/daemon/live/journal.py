@@ -1,0 +1,34 @@
+"""What happens to the protection itself, as records beside those of the workers and as lines for the service log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from appliance.config.settings import EveOutput
+from appliance.model.event import NoticeEvent
+from appliance.sinks.eve import EveWriter
+from appliance.sinks.sender import RecordSender, record_channel
+
+
+class Journal:
+    """Writes notices of the supervisor to the reporter."""
+
+    def __init__(self) -> None:
+        """Open the way to the reporter; :attr:`end` is its end, to be passed on."""
+        self.end, ours = record_channel()
+        self.sender = RecordSender(ours)
+        self._writer = EveWriter(EveOutput(), self.sender)
+
+    def note(self, name: str, **details: Any) -> None:
+        """Record that something has happened; it is also printed, for the service manager's log."""
+        self._writer.write(NoticeEvent(time.time_ns(), name, None, details))
+        self.sender.flush()
+        shown = ", ".join(f"{key} {value}" for key, value in details.items())
+        print(f"eastwall: {name}: {shown}" if shown else f"eastwall: {name}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self.sender.close(1.0)
+        self.end.close()

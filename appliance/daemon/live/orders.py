@@ -1,0 +1,124 @@
+"""What a worker does when the supervisor speaks to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from appliance.config.errors import ConfigError
+from appliance.daemon.assemble import Documents
+from appliance.daemon.live.channel import Channel, ChannelClosedError, Message
+from appliance.daemon.live.files import load_appliance
+from appliance.daemon.live.loading import Loader
+from appliance.daemon.live.wire import unpack_ports
+from appliance.daemon.live.worker import Worker
+from appliance.inventory.inventory import Inventory
+
+_MAX_FLOWS = 10_000  # in one answer
+
+
+class Orders:
+    """Carries out the orders that come over ``channel``, between two batches of packets."""
+
+    def __init__(
+        self, channel: Channel, worker: Worker, documents: Documents, path: Any, *, tap: bool
+    ) -> None:
+        """Serve ``worker``, which was made from ``documents``; ``path`` is the appliance file."""
+        self._channel = channel
+        self._worker = worker
+        self._inventory = documents.inventory or Inventory()
+        self._path = path
+        self._tap = tap
+        self._loader = Loader()
+        self._reload: Message = {}
+        self._ports: list[list[Any]] = []
+        self._export: Iterator[Any] | None = None
+        self._handlers: dict[str, Callable[[Message], None]] = {
+            "ports": self._on_ports,
+            "epoch": self._on_epoch,
+            "reload": self._on_reload,
+            "flows": self._on_flows,
+            "capture": self._on_capture,
+            "uncapture": self._on_uncapture,
+            "stop": self._on_stop,
+        }
+
+    def look(self) -> None:
+        """Carry out what has come. Without a supervisor the worker goes on as it is."""
+        try:
+            messages = self._channel.receive()
+        except ChannelClosedError:
+            self._worker.stopping = True
+            return
+        for message in messages:
+            handler = self._handlers.get(message.get("do", ""))
+            if handler is not None:
+                handler(message)
+        self._finish_reload()
+
+    def _say(self, message: Message) -> None:
+        try:
+            self._channel.send(message)
+        except ChannelClosedError:
+            self._worker.stopping = True
+
+    def _on_ports(self, message: Message) -> None:
+        self._ports = message["ports"]
+        self._worker.source.swap_ports(unpack_ports(self._ports, self._inventory))
+
+    def _on_epoch(self, message: Message) -> None:
+        """Judge every flow anew without other documents: something changed in the kernel's part."""
+        self._worker.engine.renew(message["epoch"])
+        self._worker.epoch = message["epoch"]
+
+    def _on_reload(self, message: Message) -> None:
+        appliance, errors = load_appliance(self._path)
+        if appliance is None:
+            self._answer(message, errors)
+            return
+        self._reload = message
+        self._loader.start(appliance.inputs(epoch=message["epoch"], forced=message["forced"], tap=self._tap))
+
+    def _finish_reload(self) -> None:
+        if not self._loader.busy:
+            return
+        taken = self._loader.take()
+        if taken is None:
+            return
+        documents, failure = taken
+        message, self._reload = self._reload, {}
+        if documents is None or documents.errors or documents.settings is None:
+            found = documents.errors if documents is not None else [ConfigError("", 0, 0, "", failure)]
+            self._answer(message, found)
+            return
+        self._worker.swap(documents)
+        self._worker.epoch = message["epoch"]
+        self._inventory = documents.inventory or Inventory()
+        self._worker.source.swap_ports(unpack_ports(self._ports, self._inventory))
+        self._answer(message, [])
+
+    def _answer(self, message: Message, errors: list[ConfigError]) -> None:
+        texts = [str(error) for error in errors]
+        self._say({"is": "reloaded", "epoch": message["epoch"], "errors": texts})
+
+    def _on_flows(self, message: Message) -> None:
+        uuid = message.get("uuid", "")
+        limit = min(int(message.get("limit", 1000)), _MAX_FLOWS)
+        flows = self._worker.engine.flows(limit, uuid)
+        self._say({"is": "flows", "call": message["call"], "flows": flows})
+
+    def _on_capture(self, message: Message) -> None:
+        fds = self._channel.take_fds()
+        if len(fds) != 1:
+            for fd in fds:
+                os.close(fd)
+            return
+        self._worker.takings.start(message["number"], fds[0], frozenset(message["uuids"]), message["names"])
+
+    def _on_uncapture(self, message: Message) -> None:
+        self._worker.takings.stop(message["number"])
+
+    def _on_stop(self, message: Message) -> None:
+        self._worker.stopping = True
+        self._worker.handover = bool(message.get("handover"))

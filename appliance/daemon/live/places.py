@@ -1,0 +1,118 @@
+"""Which device of which bridge each VM interface is plugged into: a pure function of what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from appliance.daemon.live.document import BridgeDocument
+from appliance.inventory.inventory import Inventory
+from appliance.inventory.ports import NO_VLAN, Port, PortMap
+from appliance.model.identity import VmInterface
+
+_TAP = 0xFE  # libvirt gives a tap the MAC of its guest with this first byte
+_VLAN_BITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One network device. ``bridge`` is the bridge it is a port of, ``vlan`` the tag that it takes off."""
+
+    name: str
+    index: int
+    mac: bytes
+    bridge: str = ""
+    vlan: int = NO_VLAN
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything is: ``ports`` for the datapath, and what could not be placed."""
+
+    ports: PortMap
+    unbound: tuple[str, ...] = ()  # devices of bridges that belong to nobody: nothing passes there
+    absent: tuple[str, ...] = ()  # labels of interfaces that are on no port of this host
+
+
+def zone_of(number: int, vlan: int) -> int:
+    """Number the segment of a bridge (counted from 0) and a VLAN: tenants do not mix between them."""
+    return (number + 1) << _VLAN_BITS | max(0, vlan)
+
+
+def locate(
+    devices: Iterable[Device],
+    bridges: Iterable[BridgeDocument],
+    inventory: Inventory,
+    seen: Mapping[str, frozenset[bytes]],
+) -> Places:
+    """Place the interfaces of ``inventory`` on the devices of ``bridges``.
+
+    Weightiest first: the port that the inventory names, the MAC that libvirt gives a tap, the VLAN of a trunk
+    (where one interface has it), the only known MAC that was ``seen`` coming in by a device. An interface is
+    at one place only, and a device that two interfaces claim is given to neither.
+    """
+    numbers = {bridge.name: number for number, bridge in enumerate(bridges)}
+    uplinks = {name for bridge in bridges for name in bridge.uplinks}
+    mine = sorted((d for d in devices if d.bridge in numbers), key=lambda device: device.name)
+    taken = _place([d for d in mine if d.name not in uplinks], inventory, seen)
+    ports, unbound = [], []
+    for device in mine:
+        zone = zone_of(numbers[device.bridge], device.vlan)
+        if device.name in uplinks:
+            ports.append(_port(device, None, zone, uplink=True))
+        elif device.name in taken:
+            ports.append(_port(device, taken[device.name], zone, uplink=False))
+        else:
+            unbound.append(device.name)
+    here = {id(interface) for interface in taken.values()}
+    absent = tuple(one.label for one in inventory.interfaces if id(one) not in here)
+    return Places(PortMap(ports), tuple(unbound), absent)
+
+
+def _port(device: Device, interface: VmInterface | None, zone: int, *, uplink: bool) -> Port:
+    # A VLAN device takes the tag off: on the bridge its frames have none.
+    return Port(device.name, device.index, interface, NO_VLAN, zone, device.bridge, uplink)
+
+
+def _place(
+    devices: list[Device], inventory: Inventory, seen: Mapping[str, frozenset[bytes]]
+) -> dict[str, VmInterface]:
+    taken: dict[str, VmInterface] = {}
+    placed: set[int] = set()
+    for claims in (_by_name, _by_tap, _by_vlan, lambda d, i: _by_sight(d, i, seen)):
+        wanted: dict[str, list[VmInterface]] = {}
+        for device in devices:
+            if device.name not in taken:
+                wanted[device.name] = [one for one in claims(device, inventory) if one.index not in placed]
+        counts: dict[int, int] = {}
+        for found in wanted.values():
+            for one in found:
+                counts[one.index] = counts.get(one.index, 0) + 1
+        for name, found in wanted.items():
+            if len(found) == 1 and counts[found[0].index] == 1:
+                taken[name] = found[0]
+        placed = {one.index for one in taken.values()}
+    return taken
+
+
+def _by_name(device: Device, inventory: Inventory) -> list[VmInterface]:
+    return [one for one in inventory.interfaces if one.port == device.name]
+
+
+def _by_tap(device: Device, inventory: Inventory) -> list[VmInterface]:
+    if not device.mac or device.mac[0] != _TAP:
+        return []
+    return [one for one in inventory.interfaces if not one.port and one.mac[1:] == device.mac[1:]]
+
+
+def _by_vlan(device: Device, inventory: Inventory) -> list[VmInterface]:
+    if device.vlan == NO_VLAN:
+        return []
+    return [one for one in inventory.interfaces if not one.port and one.vlan == device.vlan]
+
+
+def _by_sight(
+    device: Device, inventory: Inventory, seen: Mapping[str, frozenset[bytes]]
+) -> list[VmInterface]:
+    macs = seen.get(device.name, frozenset())
+    return [one for one in inventory.interfaces if not one.port and one.mac in macs]

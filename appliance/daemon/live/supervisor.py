@@ -1,0 +1,278 @@
+"""The supervisor: keeps kernel, workers and reporter as the documents want them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from appliance.config.errors import ConfigError
+from appliance.daemon.live.control import ControlServer
+from appliance.daemon.live.crew import Crew, Post, posts_of
+from appliance.daemon.live.devices import DeviceWatch, read_devices
+from appliance.daemon.live.epochs import Epochs
+from appliance.daemon.live.intent import Intent, read_intent
+from appliance.daemon.live.journal import Journal
+from appliance.daemon.live.keeper import Keeper
+from appliance.daemon.live.notify import Notifier
+from appliance.daemon.live.places import Places, locate
+from appliance.daemon.live.quarantine import Quarantine
+from appliance.daemon.live.rulecheck import RuleReport, check_rules
+from appliance.daemon.live.wire import pack_ports
+
+_TICK = 1.0
+_SETTLE = 0.05  # seconds between the first word of a change of devices and looking at them
+_RELOAD = 120.0  # seconds for workers to exchange their documents
+_FIRST_READY = 120.0
+
+
+class StartError(Exception):
+    """The appliance cannot start; ``errors`` say why."""
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        """Keep all errors."""
+        super().__init__("; ".join(str(error) for error in errors))
+        self.errors = errors
+
+
+@dataclass(slots=True)
+class ReloadResult:
+    """What came of a reload: errors (and nothing has changed), or the epoch now in force."""
+
+    errors: list[str]
+    epoch: int = 0
+    rules: int = 0
+    refused: int = 0
+
+
+class Supervisor:
+    """Owns everything that is not a packet. One event loop, no threads but for calls that wait."""
+
+    def __init__(self, path: Path, state: Path) -> None:
+        """Read the appliance file at ``path``; ``state`` holds what outlives a restart.
+
+        Raises:
+            StartError: a document is wrong.
+        """
+        self.path = path
+        self.started = time.time_ns()
+        self.epochs = Epochs(state)
+        self.quarantine = Quarantine(state)
+        intent, errors = read_intent(path, self.epochs, self.quarantine)
+        if intent is None:
+            raise StartError(errors)
+        self.intent: Intent = intent
+        self.rules = RuleReport()
+        self.places = Places(locate((), (), intent.inventory, {}).ports)
+        self.keeper = Keeper(intent)
+        self.crew = Crew(posts_of(intent.appliance), self._greeting)
+        self.crew.outputs = {"path": str(path)}
+        self.journal = Journal(self.crew)
+        self.notifier = Notifier()
+        self._stop = asyncio.Event()
+        self._changing = asyncio.Lock()
+        self._reload_asked = asyncio.Event()
+
+    def _greeting(self, post: Post) -> dict[str, Any]:
+        return {
+            "do": "start",
+            "path": str(self.path),
+            "number": post.number,
+            "kind": post.kind,
+            "queues": post.queues,
+            "device": post.device,
+            "epoch": self.intent.epoch,
+            "forced": self.intent.forced,
+            "ports": pack_ports(self.places.ports.ports),
+            "inherited": len(post.inherited),
+        }
+
+    async def run(self, control: ControlServer) -> None:
+        """Protect until told to stop.
+
+        Raises:
+            StartError: the rules cannot be compiled, so that nothing would be inspected.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        listener = control.open()
+        self.rules = await check_rules(self.path)
+        if self.rules.errors:
+            listener.close()
+            raise StartError([ConfigError("", 0, 0, "", text) for text in self.rules.errors])
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(child.run()) for child in self.crew.children()]
+            running.append(tasks.create_task(control.serve(listener)))
+            await self._come_up()
+            running.append(tasks.create_task(self._watch_devices()))
+            running.append(tasks.create_task(self._tick()))
+            running.append(tasks.create_task(self._reload_on_signal()))
+            await self._stop.wait()
+            self.notifier.send("STOPPING=1")
+            await self.crew.stop()
+            for task in running:
+                task.cancel()
+
+    async def _come_up(self) -> None:
+        """Workers first, then the kernel's rules: no connection waits for rules to be compiled.
+
+        What an earlier run has left in the kernel is in force all the time.
+        """
+        try:
+            async with asyncio.timeout(_FIRST_READY):
+                await self.crew.all_ready.wait()
+        except TimeoutError:
+            print("eastwall: not all workers have come up; their queues have no reader", file=sys.stderr)
+        await self._place()
+        self.notifier.ready()
+        self.journal.note("eastwall.started", epoch=self.intent.epoch, rules=self.rules.loaded)
+
+    async def _place(self) -> None:
+        """Find out where everything is, and have kernel and workers know it."""
+        async with self._changing:
+            await self._place_locked()
+
+    async def _place_locked(self) -> None:
+        seen = await asyncio.to_thread(self.keeper.seen)
+        devices = await asyncio.to_thread(read_devices)
+        document = self.intent.appliance.document
+        places = locate(
+            devices, document.bridges, self.intent.inventory, seen if document.learn_ports else {}
+        )
+        if places != self.places or not self.keeper.applied:
+            self._tell_places(places)
+            self.places = places
+            self.crew.order({"do": "ports", "ports": pack_ports(places.ports.ports)})
+        await asyncio.to_thread(self.keeper.apply, self.intent, self.places, time.time_ns())
+
+    def _tell_places(self, places: Places) -> None:
+        """Report who is protected now, and which ports belong to nobody."""
+        before = {port.interface.label for port in self.places.ports.ports if port.interface is not None}
+        for port in places.ports.ports:
+            one = port.interface
+            if one is not None and one.label not in before:
+                policy = self.intent.bound.policy_of(one)
+                self.journal.note(
+                    "vm.protected", vm=one.vm.name, uuid=one.vm.uuid, interface=one.name, port=port.name,
+                    policy=policy.name if policy is not None else "",
+                )  # fmt: skip
+        for name in set(places.unbound) - set(self.places.unbound):
+            self.journal.note("port.unknown", port=name)
+
+    async def _watch_devices(self) -> None:
+        watch = DeviceWatch()
+        changed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(watch.fileno(), changed.set)
+        try:
+            while True:
+                await changed.wait()
+                await asyncio.sleep(_SETTLE)
+                watch.drain()
+                changed.clear()
+                await self._place()
+        finally:
+            loop.remove_reader(watch.fileno())
+            watch.close()
+
+    async def _tick(self) -> None:
+        """Once a second: look for MACs at unknown ports, timed policies, drift; tell systemd."""
+        while True:
+            await asyncio.sleep(self.notifier.interval or _TICK)
+            if self.places.unbound or self.keeper.due(time.time_ns()):
+                await self._place()
+            async with self._changing:
+                await asyncio.to_thread(self.keeper.tick, time.time_ns())
+            for text in self.keeper.troubles():
+                self.journal.note("kernel.repaired", what=text)
+            self.notifier.watchdog()
+
+    async def _reload_on_signal(self) -> None:
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            result = await self.reload()
+            for text in result.errors:
+                print(f"eastwall: reload refused: {text}", file=sys.stderr)
+
+    async def reload(self, *, accept_refused: bool = False) -> ReloadResult:
+        """Read everything anew and put it in force; with any error nothing changes.
+
+        Rules that do not load are an error when they did load before, unless ``accept_refused``.
+        """
+        async with self._changing:
+            self.notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            try:
+                result = await self._reload_locked(accept_refused=accept_refused)
+            finally:
+                self.notifier.ready()
+        what = {"errors": result.errors} if result.errors else {"epoch": result.epoch, "rules": result.rules}
+        self.journal.note("reload.refused" if result.errors else "reload.done", **what)
+        return result
+
+    async def _reload_locked(self, *, accept_refused: bool) -> ReloadResult:
+        intent, errors = read_intent(self.path, self.epochs, self.quarantine)
+        if intent is None:
+            return ReloadResult([str(error) for error in errors])
+        problem = self._needs_restart(intent)
+        if problem:
+            return ReloadResult([problem])
+        rules = await check_rules(self.path)
+        if rules.errors:
+            return ReloadResult(list(rules.errors))
+        new = [text for text in rules.refused if text not in self.rules.refused]
+        if new and not accept_refused:
+            return ReloadResult(new)
+        return await self._exchange(intent, rules)
+
+    async def _exchange(self, intent: Intent, rules: RuleReport) -> ReloadResult:
+        self.intent, self.rules = intent, rules
+        order = {"do": "reload", "epoch": intent.epoch, "forced": intent.forced}
+        failed = await self.crew.reload(order, _RELOAD)
+        for child in self.crew.workers():
+            if child.name in failed:
+                child.kill()  # started again, it reads what is in force
+        await self._place_locked()
+        return ReloadResult([], intent.epoch, rules.loaded, len(rules.refused))
+
+    def _needs_restart(self, intent: Intent) -> str:
+        """Say which change of the appliance file cannot be made while it runs; "" for none."""
+        old, new = self.intent.appliance, intent.appliance
+        fixed = ("taps", "datapath", "queues", "user", "state", "control", "metrics", "outputs")
+        changed = [name for name in fixed if getattr(old.document, name) != getattr(new.document, name)]
+        if old.workers != new.workers:
+            changed.append("workers")
+        return f"{', '.join(changed)}: takes effect after `eastwall restart`" if changed else ""
+
+    async def hold(self, uuid: str, *, held: bool) -> ReloadResult:
+        """Put a machine into quarantine or let it go, on its live connections too."""
+        async with self._changing:
+            change = self.quarantine.hold if held else self.quarantine.release
+            undo = self.quarantine.release if held else self.quarantine.hold
+            if not change(uuid):
+                return ReloadResult([], self.intent.epoch, self.rules.loaded)
+            intent, errors = read_intent(self.path, self.epochs, self.quarantine)
+            if intent is None:
+                undo(uuid)
+                return ReloadResult([str(error) for error in errors])
+            result = await self._exchange(intent, self.rules)
+        self.journal.note("vm.quarantined" if held else "vm.released", uuid=uuid)
+        return result
+
+    async def renew(self) -> None:
+        """Have every connection judged anew at its next packet."""
+        async with self._changing:
+            epoch = self.epochs.advance()
+            self.intent = self.intent.renewed(epoch)
+            self.crew.order({"do": "epoch", "epoch": epoch})
+            await asyncio.to_thread(self.keeper.apply, self.intent, self.places, time.time_ns())
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._stop.set()

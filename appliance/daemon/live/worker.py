@@ -1,0 +1,127 @@
+"""A worker: frames from the kernel through its engine, verdicts back, between them orders of the supervisor."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Protocol
+
+from appliance.capture.base import Frame, LiveSource
+from appliance.daemon.live.overload import Overload
+from appliance.daemon.live.taking import Takings
+from appliance.engine.engine import Engine
+from appliance.engine.work import Result
+from appliance.model.event import Event
+from appliance.model.mark import BLOCKED, SETTLED, mark_of
+from appliance.model.verdict import Verdict
+
+_WAIT = 200  # ms without a packet after which other work is looked at
+_LOOK = 50_000_000  # ns between looks at orders while packets come
+_SECOND = 1_000_000_000
+_REJECT = Verdict.REJECT
+
+
+class Reports(Protocol):
+    """Who takes events, and does not make the worker wait."""
+
+    def write(self, events: list[Event]) -> None:
+        """Take events."""
+
+    def flush(self) -> None:
+        """Pass on what waits, as far as it goes without waiting."""
+
+
+class Rejecter(Protocol):
+    """Who tells the ends of a rejected packet."""
+
+    def reject(self, frame: Frame, result: Result) -> None:
+        """Answer one packet."""
+
+
+class Worker:
+    """The loop. Everything it needs is given to it; it ends when :attr:`stopping` is set.
+
+    ``look`` is called between batches, at least every 50 ms, to carry out orders; ``report`` every second.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        engine: Engine,
+        reports: Reports,
+        rejecter: Rejecter | None,
+        overload: Overload,
+        clock: Callable[[], int],
+        room: int,
+    ) -> None:
+        """Take the parts; ``clock`` gives ns since the epoch, ``room`` is how many packets a queue holds."""
+        self.source = source
+        self.engine = engine
+        self.reports = reports
+        self.rejecter = rejecter
+        self.overload = overload
+        self.takings = Takings()
+        self.epoch = 0
+        self.stopping = False
+        self.frames = 0
+        self.look: Callable[[], None] = lambda: None
+        self.report: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._room = room
+        self._poll = select.poll()
+        self._next_look = 0
+        self._next_report = 0
+        for fd in source.filenos():
+            self._poll.register(fd, select.POLLIN)
+
+    def watch(self, fd: int) -> None:
+        """Wake up for another descriptor too: the channel of orders."""
+        self._poll.register(fd, select.POLLIN)
+
+    def run(self) -> None:
+        """Judge packets until told to stop."""
+        while not self.stopping:
+            frames = self.source.receive(0)
+            if not frames:
+                self.reports.flush()
+                self._poll.poll(_WAIT)
+                self._others()
+                continue
+            for frame in frames:
+                self._judge(frame)
+            self.source.flush()
+            self._others()
+
+    def _judge(self, frame: Frame) -> None:
+        result = self.engine.process(
+            frame.data, frame.linktype, frame.now, frame.number, frame.wirelen, None, frame.origin
+        )
+        bits = result.mark
+        if self.takings and bits & SETTLED and self.takings.wants(frame.origin):
+            bits &= BLOCKED  # what is being recorded has to come by here
+        self.source.verdict(frame.token, result.decision, mark_of(bits, self.epoch))
+        if self.takings:
+            self.takings.take(frame, result.decision)
+        if result.decision.verdict == _REJECT and self.rejecter is not None:
+            self.rejecter.reject(frame, result)
+        if result.events:
+            self.reports.write(result.events)
+        self.frames += 1
+
+    def _others(self) -> None:
+        """Carry out orders, let time pass for the engine, report: now and then, whatever the traffic."""
+        now = self._clock()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK
+        self.look()
+        self.engine.load = self.overload.feed(self._filled(), now)
+        if now >= self._next_report:
+            self._next_report = now + _SECOND
+            self.reports.write(self.engine.tick(now))
+            self.report()
+        self.reports.flush()
+
+    def _filled(self) -> int:
+        """Tell how full the queue is, in percent."""
+        return self.source.counters().waiting * 100 // self._room
