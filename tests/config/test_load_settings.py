@@ -3,6 +3,7 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -371,7 +372,8 @@ def test_bombs_are_refused_or_harmless(tmp_path, text):
     path = tmp_path / "suricata.yaml"
     path.write_text(text)
     _, errors = load_settings(LoadOptions(suricata_config=str(path)))
-    assert all("more than" in e.message or "deeper" in e.message for e in errors)
+    # Which of the two readers stops at the depth first, ours or the library, differs by its version.
+    assert all(re.search("more than|deeper|nesting depth", e.message) for e in errors)
 
 
 @given(st.binary(max_size=200))

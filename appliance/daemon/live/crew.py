@@ -54,6 +54,7 @@ class Crew:
         self.reporter = Child("reporter", REPORTER, self._equip_reporter, self._on_reporter)
         self.reporter_statistics: Message = {}
         self.outputs: Message = {}
+        self.notes: socket.socket | None = None  # the way of the supervisor's own records
         self.all_ready = asyncio.Event()
         self._greet = greet
         self._calls = itertools.count(1)
@@ -81,8 +82,10 @@ class Crew:
         return started
 
     def _equip_reporter(self, child: Child) -> None:
-        ends = tuple(post.records[0].fileno() for post in self.posts if post.records is not None)
-        child.send({"do": "start", **self.outputs}, ends)
+        ends = [post.records[0].fileno() for post in self.posts if post.records is not None]
+        if self.notes is not None:
+            ends.append(self.notes.fileno())
+        child.send({"do": "start", **self.outputs}, tuple(ends))
 
     def _on_worker(self, post: Post) -> Callable[[Child, Message], None]:
         def receive(child: Child, message: Message) -> None:

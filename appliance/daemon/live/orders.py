@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from appliance.config.errors import ConfigError
@@ -27,16 +28,15 @@ class Orders:
         """Serve ``worker``, which was made from ``documents``; ``path`` is the appliance file."""
         self._channel = channel
         self._worker = worker
-        self._inventory = documents.inventory or Inventory()
+        self._documents = documents
         self._path = path
         self._tap = tap
         self._loader = Loader()
         self._reload: Message = {}
         self._ports: list[list[Any]] = []
-        self._export: Iterator[Any] | None = None
         self._handlers: dict[str, Callable[[Message], None]] = {
             "ports": self._on_ports,
-            "epoch": self._on_epoch,
+            "bind": self._on_bind,
             "reload": self._on_reload,
             "flows": self._on_flows,
             "capture": self._on_capture,
@@ -65,12 +65,16 @@ class Orders:
 
     def _on_ports(self, message: Message) -> None:
         self._ports = message["ports"]
-        self._worker.source.swap_ports(unpack_ports(self._ports, self._inventory))
+        self._worker.source.swap_ports(unpack_ports(self._ports, self._documents.inventory or Inventory()))
 
-    def _on_epoch(self, message: Message) -> None:
-        """Judge every flow anew without other documents: something changed in the kernel's part."""
-        self._worker.engine.renew(message["epoch"])
-        self._worker.epoch = message["epoch"]
+    def _on_bind(self, message: Message) -> None:
+        """Bind the same policies anew: a machine has come into quarantine, or everything is to be judged again."""
+        book = self._documents.book
+        errors = [] if book is not None else [ConfigError("", 0, 0, "policies", "there are none")]
+        if book is not None:
+            bound = book.bind(message["epoch"], message["forced"])
+            self._exchange(replace(self._documents, bound=bound), message["epoch"])
+        self._answer(message, errors)
 
     def _on_reload(self, message: Message) -> None:
         appliance, errors = load_appliance(self._path)
@@ -92,11 +96,16 @@ class Orders:
             found = documents.errors if documents is not None else [ConfigError("", 0, 0, "", failure)]
             self._answer(message, found)
             return
-        self._worker.swap(documents)
-        self._worker.epoch = message["epoch"]
-        self._inventory = documents.inventory or Inventory()
-        self._worker.source.swap_ports(unpack_ports(self._ports, self._inventory))
+        if not message["detection"]:
+            documents.rules = self._documents.rules
+        self._exchange(documents, message["epoch"])
         self._answer(message, [])
+
+    def _exchange(self, documents: Documents, epoch: int) -> None:
+        """Put documents in force between two packets."""
+        self._documents = documents
+        self._worker.swap(documents, epoch)
+        self._worker.source.swap_ports(unpack_ports(self._ports, documents.inventory or Inventory()))
 
     def _answer(self, message: Message, errors: list[ConfigError]) -> None:
         texts = [str(error) for error in errors]

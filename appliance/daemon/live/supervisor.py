@@ -15,7 +15,7 @@ from appliance.daemon.live.control import ControlServer
 from appliance.daemon.live.crew import Crew, Post, posts_of
 from appliance.daemon.live.devices import DeviceWatch, read_devices
 from appliance.daemon.live.epochs import Epochs
-from appliance.daemon.live.intent import Intent, read_intent
+from appliance.daemon.live.intent import Intent, documents_key, read_intent
 from appliance.daemon.live.journal import Journal
 from appliance.daemon.live.keeper import Keeper
 from appliance.daemon.live.notify import Notifier
@@ -71,7 +71,8 @@ class Supervisor:
         self.keeper = Keeper(intent)
         self.crew = Crew(posts_of(intent.appliance), self._greeting)
         self.crew.outputs = {"path": str(path)}
-        self.journal = Journal(self.crew)
+        self.journal = Journal()
+        self.crew.notes = self.journal.end
         self.notifier = Notifier()
         self._stop = asyncio.Event()
         self._changing = asyncio.Lock()
@@ -223,23 +224,24 @@ class Supervisor:
         problem = self._needs_restart(intent)
         if problem:
             return ReloadResult([problem])
-        rules = await check_rules(self.path)
-        if rules.errors:
-            return ReloadResult(list(rules.errors))
+        detection = intent.rules_key != self.intent.rules_key
+        rules = await check_rules(self.path) if detection else self.rules
         new = [text for text in rules.refused if text not in self.rules.refused]
-        if new and not accept_refused:
-            return ReloadResult(new)
-        return await self._exchange(intent, rules)
+        if rules.errors or (new and not accept_refused):
+            return ReloadResult([*rules.errors, *new])
+        self.rules = rules
+        order = {"do": "reload", "epoch": intent.epoch, "forced": intent.forced, "detection": detection}
+        return await self._exchange(intent, order)
 
-    async def _exchange(self, intent: Intent, rules: RuleReport) -> ReloadResult:
-        self.intent, self.rules = intent, rules
-        order = {"do": "reload", "epoch": intent.epoch, "forced": intent.forced}
+    async def _exchange(self, intent: Intent, order: dict[str, Any]) -> ReloadResult:
+        """Workers first, then the kernel: what they say under the new number counts from then on."""
+        self.intent = intent
         failed = await self.crew.reload(order, _RELOAD)
         for child in self.crew.workers():
             if child.name in failed:
                 child.kill()  # started again, it reads what is in force
         await self._place_locked()
-        return ReloadResult([], intent.epoch, rules.loaded, len(rules.refused))
+        return ReloadResult([], intent.epoch, self.rules.loaded, len(self.rules.refused))
 
     def _needs_restart(self, intent: Intent) -> str:
         """Say which change of the appliance file cannot be made while it runs; "" for none."""
@@ -257,21 +259,22 @@ class Supervisor:
             undo = self.quarantine.release if held else self.quarantine.hold
             if not change(uuid):
                 return ReloadResult([], self.intent.epoch, self.rules.loaded)
-            intent, errors = read_intent(self.path, self.epochs, self.quarantine)
+            forced = self.quarantine.forced
+            epoch = self.epochs.advance(documents_key(self.intent.appliance, forced))
+            intent, errors = self.intent.rebound(epoch, forced)
             if intent is None:
                 undo(uuid)
                 return ReloadResult([str(error) for error in errors])
-            result = await self._exchange(intent, self.rules)
+            result = await self._exchange(intent, {"do": "bind", "epoch": epoch, "forced": forced})
         self.journal.note("vm.quarantined" if held else "vm.released", uuid=uuid)
         return result
 
     async def renew(self) -> None:
         """Have every connection judged anew at its next packet."""
         async with self._changing:
-            epoch = self.epochs.advance()
-            self.intent = self.intent.renewed(epoch)
-            self.crew.order({"do": "epoch", "epoch": epoch})
-            await asyncio.to_thread(self.keeper.apply, self.intent, self.places, time.time_ns())
+            intent, _ = self.intent.rebound(self.epochs.advance(), self.intent.forced)
+            if intent is not None:
+                await self._exchange(intent, {"do": "bind", "epoch": intent.epoch, "forced": intent.forced})
 
     def stop(self) -> None:
         """Begin to stop."""
