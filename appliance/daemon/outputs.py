@@ -36,7 +36,7 @@ def eve_writers(documents: Documents, path: str) -> list[EveWriter]:
         replace(output, filename=where.name) if output.filename == MAIN else output for output in outputs
     )
     where.parent.mkdir(parents=True, exist_ok=True)
-    policy_of = _policy_names(documents) if documents.bound is not None else None
+    policy_of = policy_names(documents) if documents.bound is not None else None
     return open_outputs(named, str(where.parent), documents.rules.references, policy_of)
 
 
@@ -55,7 +55,8 @@ def stock_outputs() -> tuple[EveOutput, ...]:
     return settings.eve if settings is not None else ()
 
 
-def _policy_names(documents: Documents) -> Callable[[VmInterface], str]:
+def policy_names(documents: Documents) -> Callable[[VmInterface], str]:
+    """Give what names the policy of an interface in records."""
     bound = documents.bound
 
     def name(interface: VmInterface) -> str:

@@ -47,7 +47,7 @@ class Child:
     async def run(self) -> None:
         """Start the process, and start it again after a growing pause whenever it ends."""
         pause = 0.0
-        while not self._stopping:
+        while True:
             await asyncio.sleep(pause)
             if self._stopping:
                 return

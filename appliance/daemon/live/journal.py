@@ -1,4 +1,4 @@
-"""What happens to the protection itself, as records beside those of the workers and as lines for the service log."""
+"""What happens to the protection itself: records beside those of the workers, lines for the service log."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class Orders:
         self._documents = documents
         self._path = path
         self._tap = tap
+        self.orphaned = False
         self._loader = Loader()
         self._reload: Message = {}
         self._ports: list[list[Any]] = []
@@ -46,10 +47,12 @@ class Orders:
 
     def look(self) -> None:
         """Carry out what has come. Without a supervisor the worker goes on as it is."""
+        if self.orphaned:
+            return
         try:
             messages = self._channel.receive()
         except ChannelClosedError:
-            self._worker.stopping = True
+            self._leave_alone()
             return
         for message in messages:
             handler = self._handlers.get(message.get("do", ""))
@@ -57,18 +60,26 @@ class Orders:
                 handler(message)
         self._finish_reload()
 
-    def _say(self, message: Message) -> None:
+    def _leave_alone(self) -> None:
+        """Go on judging without a supervisor, until a successor comes."""
+        self.orphaned = True
+        self._worker.unwatch(self._channel.fileno())
+
+    def tell(self, message: Message) -> None:
+        """Say something to the supervisor, if there is one."""
+        if self.orphaned:
+            return
         try:
             self._channel.send(message)
         except ChannelClosedError:
-            self._worker.stopping = True
+            self._leave_alone()
 
     def _on_ports(self, message: Message) -> None:
         self._ports = message["ports"]
         self._worker.source.swap_ports(unpack_ports(self._ports, self._documents.inventory or Inventory()))
 
     def _on_bind(self, message: Message) -> None:
-        """Bind the same policies anew: a machine has come into quarantine, or everything is to be judged again."""
+        """Bind the same policies anew: for a machine in quarantine, or to judge everything again."""
         book = self._documents.book
         errors = [] if book is not None else [ConfigError("", 0, 0, "policies", "there are none")]
         if book is not None:
@@ -109,13 +120,13 @@ class Orders:
 
     def _answer(self, message: Message, errors: list[ConfigError]) -> None:
         texts = [str(error) for error in errors]
-        self._say({"is": "reloaded", "epoch": message["epoch"], "errors": texts})
+        self.tell({"is": "reloaded", "epoch": message["epoch"], "errors": texts})
 
     def _on_flows(self, message: Message) -> None:
         uuid = message.get("uuid", "")
         limit = min(int(message.get("limit", 1000)), _MAX_FLOWS)
         flows = self._worker.engine.flows(limit, uuid)
-        self._say({"is": "flows", "call": message["call"], "flows": flows})
+        self.tell({"is": "flows", "call": message["call"], "flows": flows})
 
     def _on_capture(self, message: Message) -> None:
         fds = self._channel.take_fds()
@@ -129,5 +140,5 @@ class Orders:
         self._worker.takings.stop(message["number"])
 
     def _on_stop(self, message: Message) -> None:
+        del message
         self._worker.stopping = True
-        self._worker.handover = bool(message.get("handover"))

@@ -1,6 +1,6 @@
 """Compile rules into the cache, in a process of its own, and say what is wrong with them.
 
-``python -m appliance.daemon.live.rulecheck FILE`` prints ``{"errors": [...], "refused": [...], "loaded": n}``.
+``python -m appliance.daemon.live.rulecheck FILE`` prints an object: ``errors``, ``refused``, ``loaded``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PATIENCE = 300.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class RuleReport:
-    """What came of it. ``refused`` are single rules that do not load, ``errors`` what keeps all from loading."""
+    """What came of it. ``refused`` are single rules, ``errors`` what keeps all from loading."""
 
     errors: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()

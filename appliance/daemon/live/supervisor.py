@@ -67,14 +67,15 @@ class Supervisor:
             raise StartError(errors)
         self.intent: Intent = intent
         self.rules = RuleReport()
-        self.places = Places(locate((), (), intent.inventory, {}).ports)
-        self.keeper = Keeper(intent)
+        self.places = locate((), (), intent.inventory, {})
+        self.keeper = Keeper(intent.appliance)
         self.crew = Crew(posts_of(intent.appliance), self._greeting)
         self.crew.outputs = {"path": str(path)}
         self.journal = Journal()
         self.crew.notes = self.journal.end
         self.notifier = Notifier()
         self._stop = asyncio.Event()
+        self._again = False
         self._changing = asyncio.Lock()
         self._reload_asked = asyncio.Event()
 
@@ -92,8 +93,10 @@ class Supervisor:
             "inherited": len(post.inherited),
         }
 
-    async def run(self, control: ControlServer) -> None:
-        """Protect until told to stop.
+    async def run(self, control: ControlServer) -> bool:
+        """Protect until told to stop; tells whether to begin anew.
+
+        To begin anew, workers are left running: their successors send them away when they are ready.
 
         Raises:
             StartError: the rules cannot be compiled, so that nothing would be inspected.
@@ -115,10 +118,13 @@ class Supervisor:
             running.append(tasks.create_task(self._tick()))
             running.append(tasks.create_task(self._reload_on_signal()))
             await self._stop.wait()
-            self.notifier.send("STOPPING=1")
-            await self.crew.stop()
+            self.notifier.send("RELOADING=1" if self._again else "STOPPING=1")
+            if not self._again:
+                await self.crew.stop()
             for task in running:
                 task.cancel()
+        self.journal.close()
+        return self._again
 
     async def _come_up(self) -> None:
         """Workers first, then the kernel's rules: no connection waits for rules to be compiled.
@@ -276,6 +282,7 @@ class Supervisor:
             if intent is not None:
                 await self._exchange(intent, {"do": "bind", "epoch": intent.epoch, "forced": intent.forced})
 
-    def stop(self) -> None:
-        """Begin to stop."""
+    def stop(self, *, again: bool = False) -> None:
+        """Begin to stop; with ``again`` the program is started anew and connections are kept."""
+        self._again = again
         self._stop.set()

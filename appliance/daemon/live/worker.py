@@ -1,4 +1,4 @@
-"""A worker: frames from the kernel through its engine, verdicts back, between them orders of the supervisor."""
+"""A worker: frames from the kernel through its engine, verdicts back, and orders in between."""
 
 from __future__ import annotations
 
@@ -77,6 +77,10 @@ class Worker:
     def watch(self, fd: int) -> None:
         """Wake up for another descriptor too: the channel of orders."""
         self._poll.register(fd, select.POLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Take no more notice of a descriptor."""
+        self._poll.unregister(fd)
 
     def run(self) -> None:
         """Judge packets until told to stop."""

@@ -1,0 +1,92 @@
+"""Start the appliance, and take it out of the kernel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import sys
+from pathlib import Path
+
+from appliance.config.errors import ConfigError
+from appliance.daemon.live.commands import Commands
+from appliance.daemon.live.control import ControlError, ControlServer
+from appliance.daemon.live.files import Appliance, load_appliance
+from appliance.daemon.live.keeper import open_driver
+from appliance.daemon.live.supervisor import StartError, Supervisor
+from appliance.kernel.base import KernelError
+
+__all__ = ["StartError", "protect", "sweep"]
+
+_FOLDERS = ("handover", "files")
+
+
+def protect(path: Path) -> None:
+    """Protect this host until told to stop, and begin anew in the same process when told so.
+
+    Raises:
+        StartError: a document is wrong, the kernel lacks what is needed, or another appliance runs here.
+    """
+    appliance = _appliance(path)
+    try:
+        _prepare(appliance)
+        again = asyncio.run(_protect(path, appliance))
+    except* (ControlError, KernelError, OSError, ValueError) as group:
+        errors = [ConfigError(str(path), 0, 0, "", str(error)) for error in _leaves(group)]
+        raise StartError(errors) from group
+    except* StartError as group:
+        raise StartError(
+            [e for one in _leaves(group) if isinstance(one, StartError) for e in one.errors]
+        ) from group
+    if again:
+        os.execv(sys.executable, [sys.executable, "-m", "appliance.cli", "run", "-c", str(path)])  # noqa: S606
+
+
+def sweep(path: Path) -> None:
+    """Take everything of ours out of the kernel: nothing is held up any more, and nothing protected.
+
+    Raises:
+        StartError: the file cannot be read, or the kernel refuses.
+    """
+    appliance = _appliance(path)
+    try:
+        open_driver(appliance).sweep()
+    except KernelError as error:
+        raise StartError([ConfigError(str(path), 0, 0, "", str(error))]) from error
+
+
+async def _protect(path: Path, appliance: Appliance) -> bool:
+    supervisor = Supervisor(path, appliance.state)
+    commands = Commands(supervisor)
+    control = ControlServer(appliance.socket, appliance.document.control.group, commands.answer)
+    return await supervisor.run(control)
+
+
+def _appliance(path: Path) -> Appliance:
+    appliance, errors = load_appliance(path)
+    if appliance is None:
+        raise StartError(errors)
+    return appliance
+
+
+def _prepare(appliance: Appliance) -> None:
+    """Make the folders that workers write to, which run as a user of their own."""
+    user = appliance.document.user
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        message = f"there is no user {user!r}: create it (`useradd --system {user}`), or name another"
+        raise StartError([ConfigError(str(appliance.path), 0, 0, "user", message)]) from None
+    Path(appliance.document.cache).mkdir(parents=True, exist_ok=True)
+    for name in _FOLDERS:
+        folder = appliance.state / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for one in group.exceptions:
+        found += _leaves(one) if isinstance(one, BaseExceptionGroup) else [one]
+    return found
