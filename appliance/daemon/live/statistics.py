@@ -22,6 +22,7 @@ def status(supervisor: Supervisor, now: int) -> dict[str, Any]:
         "mode": intent.appliance.document.mode,
         "epoch": intent.epoch,
         "datapath": supervisor.keeper.datapath,
+        "applied": supervisor.keeper.applied,
         "rules": {"loaded": supervisor.rules.loaded, "refused": len(supervisor.rules.refused)},
         "workers": [_worker(post) for post in crew.posts],
         "packets": packets(engine),

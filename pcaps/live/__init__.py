@@ -1,0 +1,1 @@
+"""The demonstration that `make run` shows: a host, its VMs and an attack, for real."""
