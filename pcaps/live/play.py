@@ -1,8 +1,8 @@
 """One end of a recorded TCP conversation, played over a real connection.
 
 ``python play.py server PORT TURNS`` waits for the other end, ``python play.py client ADDRESS PORT TURNS``
-connects to it. ``TURNS`` is a JSON file: a list of [side, hex bytes] in their order, side 0 being the client. The
-exit status is 0 when all was said and heard, 1 when the other end fell silent or was cut off.
+connects to it. ``TURNS`` is a JSON file: a list of [side, hex bytes] in their order, side 0 being the client.
+The exit status is 0 when all was said and heard, 1 when the other end fell silent or was cut off.
 """
 
 from __future__ import annotations

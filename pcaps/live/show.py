@@ -1,4 +1,4 @@
-"""A host of network namespaces with VMs on a bridge, the appliance on that bridge, and an attack that fails."""
+"""A host of namespaces with VMs on a bridge, the appliance on that bridge, and an attack that fails."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def uuid_of(name: str) -> str:
 class Running:
     """Starts ``eastwall run`` on the host of a lab. ``folder`` holds its documents and all it writes.
 
-    ``policies`` are documents or paths, ``rules`` is rule text or paths, ``more`` goes into the appliance file.
+    ``policies`` are documents or paths, ``rules`` is rule text or paths, ``more`` goes into the file.
     """
 
     def __init__(
@@ -265,6 +265,6 @@ def say(
     proto: str = "tcp",
     patience: float = 2.0,
 ) -> str:
-    """Say something to an echo server: ``echo``, ``refused``, ``reset``, ``silence``, ``cut`` or ``error N``."""
+    """Say something to an echo server: ``echo``, ``refused``, ``reset``, ``silence``, ``cut``, ``error N``."""
     script = (sys.executable, "-c", _SAY, address, str(port), proto, text.hex(), str(patience))
     return lab.run(guest, *script).strip()
