@@ -265,6 +265,6 @@ def say(
     proto: str = "tcp",
     patience: float = 2.0,
 ) -> str:
-    """Say something to an echo server: ``echo``, ``refused``, ``reset``, ``silence``, ``cut``, ``error N``."""
+    """Say something to an echo server: ``echo``, ``refused``, ``reset``, ``silence``, ``cut``, or an error."""
     script = (sys.executable, "-c", _SAY, address, str(port), proto, text.hex(), str(patience))
     return lab.run(guest, *script).strip()
