@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 from appliance.model.identity import VmInterface
 
 NO_VLAN = -1
@@ -39,6 +41,14 @@ class PortMap:
         for port in self.ports:
             if port.index > 0:
                 self._by_place.setdefault((port.index, port.vlan), port)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PortMap) and self.ports == other.ports
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.ports)
 
     def find(self, index: int, vlan: int = NO_VLAN) -> Port | None:
         """Give the port of a device, for a frame with this VLAN tag; an untagged trunk takes all tags."""

@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from appliance.daemon.live.channel import Message
 from appliance.daemon.live.child import Child
 from appliance.daemon.live.files import Appliance
-from appliance.sinks.sender import record_channel
+from appliance.daemon.reporter.process import ReporterError, ReporterProcess
+from appliance.sinks.documents import OutputDocument
 
 WORKER = "appliance.daemon.live.workermain"
-REPORTER = "appliance.daemon.live.reportermain"
 _ANSWER = 10.0  # seconds for a worker to answer
+_LOOK = 1.0  # seconds between looks at the reporter
 
 
 @dataclass(slots=True)
@@ -29,9 +30,7 @@ class Post:
     queues: tuple[int, ...] = ()  # the one that fails closed, the one that fails open
     device: str = ""
     child: Child | None = None
-    records: tuple[socket.socket, socket.socket] | None = None
     statistics: Message = field(default_factory=dict)
-    inherited: tuple[int, ...] = ()  # queue sockets that a predecessor left, used once
 
 
 def posts_of(appliance: Appliance) -> list[Post]:
@@ -48,27 +47,39 @@ def posts_of(appliance: Appliance) -> list[Post]:
 class Crew:
     """Starts all posts and the reporter; orders go to everybody, answers are gathered."""
 
-    def __init__(self, posts: list[Post], greet: Callable[[Post], Message]) -> None:
+    def __init__(
+        self, posts: list[Post], greet: Callable[[Post], Message], outputs: Sequence[OutputDocument]
+    ) -> None:
         """Take the posts; ``greet`` makes the first order for a worker that has just started."""
         self.posts = posts
-        self.reporter = Child("reporter", REPORTER, self._equip_reporter, self._on_reporter)
+        self.reporter = ReporterProcess(len(posts) + 1)  # the last one is for the supervisor's own records
         self.reporter_statistics: Message = {}
-        self.outputs: Message = {}
-        self.notes: socket.socket | None = None  # the way of the supervisor's own records
         self.all_ready = asyncio.Event()
         self._greet = greet
+        self._outputs = outputs
         self._calls = itertools.count(1)
         self._waiting: dict[int, list[Message]] = {}
         self._answered: dict[int, asyncio.Event] = {}
         self._reloads: dict[str, Message] = {}
         self._reloaded = asyncio.Event()
         for post in posts:
-            post.records = record_channel()
             post.child = Child(f"worker {post.number}", WORKER, self._equip(post), self._on_worker(post))
 
-    def children(self) -> list[Child]:
-        """Give everybody, the reporter last."""
-        return [post.child for post in self.posts if post.child is not None] + [self.reporter]
+    def notes_end(self) -> socket.socket:
+        """Give the way to the reporter for records of the supervisor's own."""
+        return self.reporter.worker_end(len(self.posts)).dup()
+
+    async def keep_reporter(self) -> None:
+        """Run the reporter, and start it again when it has ended."""
+        while True:
+            try:
+                if not self.reporter.running:
+                    await asyncio.to_thread(self.reporter.start, self._outputs, socket.gethostname())
+                else:
+                    self.reporter_statistics = await asyncio.to_thread(self.reporter.statistics)
+            except (OSError, ReporterError) as error:
+                self.reporter_statistics = {"error": str(error)}
+            await asyncio.sleep(_LOOK)
 
     def workers(self) -> list[Child]:
         """Give the workers."""
@@ -76,23 +87,15 @@ class Crew:
 
     def _equip(self, post: Post) -> Callable[[Child], None]:
         def started(child: Child) -> None:
-            fds = (post.records[1].fileno(), *post.inherited) if post.records else ()
-            child.send(self._greet(post), fds)
+            child.send(self._greet(post), (self.reporter.worker_end(post.number).fileno(),))
 
         return started
-
-    def _equip_reporter(self, child: Child) -> None:
-        ends = [post.records[0].fileno() for post in self.posts if post.records is not None]
-        if self.notes is not None:
-            ends.append(self.notes.fileno())
-        child.send({"do": "start", **self.outputs}, tuple(ends))
 
     def _on_worker(self, post: Post) -> Callable[[Child, Message], None]:
         def receive(child: Child, message: Message) -> None:
             kind = message.get("is")
             if kind == "ready":
                 child.ready = True
-                self._close_inherited(post)
                 if all(one.ready for one in self.workers()):
                     self.all_ready.set()
             elif kind == "stats":
@@ -106,16 +109,6 @@ class Crew:
                 self._take_answer(message)
 
         return receive
-
-    def _close_inherited(self, post: Post) -> None:
-        for fd in post.inherited:
-            socket.close(fd)
-        post.inherited = ()
-
-    def _on_reporter(self, child: Child, message: Message) -> None:
-        child.ready = True
-        if message.get("is") == "stats":
-            self.reporter_statistics = message
 
     def _take_answer(self, message: Message) -> None:
         call = message.get("call")
@@ -170,7 +163,5 @@ class Crew:
         async with asyncio.TaskGroup() as tasks:
             for child in self.workers():
                 tasks.create_task(child.stop())
-        await self.reporter.stop()
-        for post in self.posts:
-            for end in post.records or ():
-                end.close()
+        self.reporter_statistics = await asyncio.to_thread(self.reporter.stop)
+        self.reporter.close()

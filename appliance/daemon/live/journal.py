@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from typing import Any
@@ -9,16 +10,15 @@ from typing import Any
 from appliance.config.settings import EveOutput
 from appliance.model.event import NoticeEvent
 from appliance.sinks.eve import EveWriter
-from appliance.sinks.sender import RecordSender, record_channel
+from appliance.sinks.sender import RecordSender
 
 
 class Journal:
     """Writes notices of the supervisor to the reporter."""
 
-    def __init__(self) -> None:
-        """Open the way to the reporter; :attr:`end` is its end, to be passed on."""
-        self.end, ours = record_channel()
-        self.sender = RecordSender(ours)
+    def __init__(self, end: socket.socket) -> None:
+        """Write to ``end``, which is ours from now on."""
+        self.sender = RecordSender(end)
         self._writer = EveWriter(EveOutput(), self.sender)
 
     def note(self, name: str, **details: Any) -> None:
@@ -31,4 +31,3 @@ class Journal:
     def close(self) -> None:
         """Send what waits, and close."""
         self.sender.close(1.0)
-        self.end.close()

@@ -10,10 +10,10 @@ from appliance.daemon.live.files import Appliance
 from appliance.daemon.live.intent import Intent
 from appliance.daemon.live.places import Places
 from appliance.kernel.base import Driver, KernelError
-from appliance.kernel.driver import make_driver
+from appliance.kernel.driver import KernelDriver
 from appliance.kernel.options import Datapath, KernelOptions
 from appliance.kernel.plan import desired
-from appliance.kernel.probe import probe
+from appliance.kernel.probe import choose, probe
 
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND
@@ -39,8 +39,8 @@ class Keeper:
         self._audited = 0
         self._troubles: deque[str] = deque(maxlen=_MAX_TROUBLES)
         if appliance.document.bridges:
-            self._options = choose(appliance)
-            self._driver = make_driver(self._options)
+            self._options = options_of(appliance)
+            self._driver = KernelDriver()
 
     @property
     def datapath(self) -> str:
@@ -53,8 +53,8 @@ class Keeper:
             self.applied = True
             return
         document = intent.appliance.document
-        bridges = tuple(bridge.name for bridge in document.bridges)
-        state = desired(places.ports, intent.bound, bridges, self._options, now)
+        bridges = [bridge.name for bridge in document.bridges]
+        state = desired(places.ports.ports, intent.bound, self._options, bridges, places.foreign, now)
         self._timed, self._minute = state.timed, now // _MINUTE
         try:
             self._driver.apply(state)
@@ -96,33 +96,19 @@ class Keeper:
         return found
 
 
-def choose(appliance: Appliance) -> KernelOptions:
+def options_of(appliance: Appliance) -> KernelOptions:
     """Choose the datapath and fill in what the appliance file says.
 
     Raises:
         KernelError: the one that is asked for, or every one, cannot be had here.
     """
-    document = appliance.document
-    capabilities = probe()
-    wanted = [Datapath(document.datapath)] if document.datapath != "auto" else list(Datapath)
-    for datapath in wanted:
-        if datapath in capabilities.datapaths:
-            return KernelOptions(
-                datapath=datapath,
-                queue_base=document.queues.first,
-                workers=appliance.workers,
-                new_rate=document.limits.new_connections,
-                new_burst=document.limits.burst,
-                ibrname=capabilities.ibrname,
-            )
-    lacks = [f"{path.value} lacks {', '.join(capabilities.missing.get(path, ()))}" for path in wanted]
-    raise KernelError("this kernel cannot hold bridged packets: " + "; ".join(lacks))
-
-
-def open_driver(appliance: Appliance) -> Driver:
-    """Give a driver to sweep with.
-
-    Raises:
-        KernelError: no datapath can be had here.
-    """
-    return make_driver(choose(appliance))
+    document, capabilities = appliance.document, probe()
+    wanted = None if document.datapath == "auto" else Datapath(document.datapath)
+    return KernelOptions(
+        datapath=choose(capabilities, wanted),
+        queue_base=document.queues.first,
+        workers=appliance.workers,
+        new_rate=document.limits.new_connections,
+        new_burst=document.limits.burst,
+        ibrname=capabilities.ibrname,
+    )

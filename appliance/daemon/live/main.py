@@ -12,9 +12,9 @@ from appliance.config.errors import ConfigError
 from appliance.daemon.live.commands import Commands
 from appliance.daemon.live.control import ControlError, ControlServer
 from appliance.daemon.live.files import Appliance, load_appliance
-from appliance.daemon.live.keeper import open_driver
 from appliance.daemon.live.supervisor import StartError, Supervisor
 from appliance.kernel.base import KernelError
+from appliance.kernel.driver import KernelDriver
 
 __all__ = ["StartError", "protect", "sweep"]
 
@@ -48,9 +48,9 @@ def sweep(path: Path) -> None:
     Raises:
         StartError: the file cannot be read, or the kernel refuses.
     """
-    appliance = _appliance(path)
+    _appliance(path)
     try:
-        open_driver(appliance).sweep()
+        KernelDriver().sweep()
     except KernelError as error:
         raise StartError([ConfigError(str(path), 0, 0, "", str(error))]) from error
 

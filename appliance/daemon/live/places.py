@@ -32,6 +32,7 @@ class Places:
     ports: PortMap
     unbound: tuple[str, ...] = ()  # devices of bridges that belong to nobody: nothing passes there
     absent: tuple[str, ...] = ()  # labels of interfaces that are on no port of this host
+    foreign: tuple[str, ...] = ()  # ports of bridges that are not ours, to be left alone
 
 
 def zone_of(number: int, vlan: int) -> int:
@@ -53,7 +54,9 @@ def locate(
     """
     numbers = {bridge.name: number for number, bridge in enumerate(bridges)}
     uplinks = {name for bridge in bridges for name in bridge.uplinks}
-    mine = sorted((d for d in devices if d.bridge in numbers), key=lambda device: device.name)
+    ordered = sorted(devices, key=lambda device: device.name)
+    mine = [device for device in ordered if device.bridge in numbers]
+    foreign = tuple(d.name for d in ordered if d.bridge and d.bridge not in numbers)
     taken = _place([d for d in mine if d.name not in uplinks], inventory, seen)
     ports, unbound = [], []
     for device in mine:
@@ -66,7 +69,7 @@ def locate(
             unbound.append(device.name)
     here = {id(interface) for interface in taken.values()}
     absent = tuple(one.label for one in inventory.interfaces if id(one) not in here)
-    return Places(PortMap(ports), tuple(unbound), absent)
+    return Places(PortMap(ports), tuple(unbound), absent, foreign)
 
 
 def _port(device: Device, interface: VmInterface | None, zone: int, *, uplink: bool) -> Port:

@@ -69,10 +69,8 @@ class Supervisor:
         self.rules = RuleReport()
         self.places = locate((), (), intent.inventory, {})
         self.keeper = Keeper(intent.appliance)
-        self.crew = Crew(posts_of(intent.appliance), self._greeting)
-        self.crew.outputs = {"path": str(path)}
-        self.journal = Journal()
-        self.crew.notes = self.journal.end
+        self.crew = Crew(posts_of(intent.appliance), self._greeting, intent.appliance.document.outputs)
+        self.journal = Journal(self.crew.notes_end())
         self.notifier = Notifier()
         self._stop = asyncio.Event()
         self._again = False
@@ -90,7 +88,6 @@ class Supervisor:
             "epoch": self.intent.epoch,
             "forced": self.intent.forced,
             "ports": pack_ports(self.places.ports.ports),
-            "inherited": len(post.inherited),
         }
 
     async def run(self, control: ControlServer) -> bool:
@@ -111,7 +108,8 @@ class Supervisor:
             listener.close()
             raise StartError([ConfigError("", 0, 0, "", text) for text in self.rules.errors])
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(child.run()) for child in self.crew.children()]
+            running = [tasks.create_task(child.run()) for child in self.crew.workers()]
+            running.append(tasks.create_task(self.crew.keep_reporter()))
             running.append(tasks.create_task(control.serve(listener)))
             await self._come_up()
             running.append(tasks.create_task(self._watch_devices()))
