@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -228,15 +229,29 @@ while True:
     data, peer = s.recvfrom(65536)
     s.sendto(data, peer)
 """
+_TALK = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
+s.settimeout(3)
+print("connected", flush=True)
+for line in sys.stdin:
+    try:
+        s.sendall(line.encode())
+        print(s.recv(1000).decode().strip(), flush=True)
+    except TimeoutError:
+        print("silence", flush=True)
+    except OSError:
+        print("reset", flush=True)
+"""
 _SAY = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 kind = socket.SOCK_STREAM if sys.argv[3] == "tcp" else socket.SOCK_DGRAM
 s = socket.socket(family, kind)
-s.settimeout(float(sys.argv[5]))
+s.settimeout(float(sys.argv[4]))
 try:
     s.connect((sys.argv[1], int(sys.argv[2])))
-    text = bytes.fromhex(sys.argv[4])
+    text = bytes.fromhex(sys.stdin.read())
     s.sendall(text) if kind == socket.SOCK_STREAM else s.send(text)
     got = b""
     while len(got) < len(text):
@@ -265,6 +280,37 @@ def say(
     proto: str = "tcp",
     patience: float = 2.0,
 ) -> str:
-    """Say something to an echo server: ``echo``, ``refused``, ``reset``, ``silence``, ``cut``, or an error."""
-    script = (sys.executable, "-c", _SAY, address, str(port), proto, text.hex(), str(patience))
-    return lab.run(guest, *script).strip()
+    """Say something to an echo server; gives ``echo``, ``refused``, ``reset``, ``silence`` or ``cut``."""
+    script = (sys.executable, "-c", _SAY, address, str(port), proto, str(patience))
+    asked = lab.spawn(guest, *script, stdin=subprocess.PIPE)
+    answer, _ = asked.communicate(text.hex(), timeout=30)
+    return answer.strip()
+
+
+class Talk:
+    """A TCP connection from a guest to an echo server that stays open over what a test does."""
+
+    def __init__(self, lab: Lab, guest: Guest, address: str, port: int) -> None:
+        """Connect."""
+        script = (sys.executable, "-u", "-c", _TALK, address, str(port))
+        self._process = lab.spawn(guest, *script, stdin=subprocess.PIPE)
+        assert self._line() == "connected"
+
+    def say(self, text: str) -> str:
+        """Say a line; gives what came back, ``silence``, or ``reset``."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text + "\n")
+        self._process.stdin.flush()
+        return self._line()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], 15)
+        assert ready, "no answer of the talking process"
+        return self._process.stdout.readline().strip()
+
+    def close(self) -> None:
+        """Hang up."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.netns.lab import Lab
-from tests.netns.running import Running, listen, say
+from tests.netns.running import Running, Talk, listen, say
 
 pytestmark = pytest.mark.netns
 
@@ -107,29 +107,13 @@ def test_an_attack_is_only_reported_where_the_policy_detects(lab, tmp_path):
 
 def test_a_connection_from_before_the_start_goes_on_and_is_inspected(lab, tmp_path):
     listen(lab, lab.b, ALLOWED)
-    code = (
-        "import socket,sys\n"
-        f"s=socket.create_connection(('10.9.0.2',{ALLOWED}));s.settimeout(3)\n"
-        "for line in sys.stdin:\n"
-        "    s.sendall(line.encode())\n"
-        "    try: print(s.recv(1000).decode().strip(), flush=True)\n"
-        "    except TimeoutError: print('silence', flush=True)\n"
-    )
-    import subprocess
-
-    talk = lab.spawn(lab.a, "python3", "-u", "-c", code, stdin=subprocess.PIPE)
-
-    def line(text):
-        talk.stdin.write(text + "\n")
-        talk.stdin.flush()
-        return talk.stdout.readline().strip()
-
-    assert line("before") == "before"
+    talk = Talk(lab, lab.a, "10.9.0.2", ALLOWED)
+    assert talk.say("before") == "before"
     with Running(lab, tmp_path, [policies()], RULE) as appliance:
-        assert line("after") == "after"
-        assert line("attack-marker") == "silence"
+        assert talk.say("after") == "after"
+        assert talk.say("attack-marker") == "silence"
         assert appliance.wait_record("alert")
-    talk.stdin.close()
+    talk.close()
 
 
 def test_a_machine_in_quarantine_is_cut_off_and_released(lab, tmp_path):
