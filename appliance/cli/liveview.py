@@ -95,9 +95,16 @@ def flow_table(flows: list[dict[str, Any]]) -> Table:
         table.add_column(head, justify="right" if head == "bytes" else "left")
     for flow in flows:
         ends = " → ".join(one or "–" for one in (flow["client_vm"], flow["server_vm"]))
+        settled = f" ({flow['settled']})" if flow["settled"] else ""
         table.add_row(
-            str(flow["proto"]), escape(flow["client"]), escape(flow["server"]), escape(ends),
-            escape(flow["app_proto"]), flow["state"], flow["verdict"],
-            f"{flow['bytes_toserver'] + flow['bytes_toclient']:,}", escape(flow["by"]),
-        )  # fmt: skip
+            str(flow["proto"]),
+            escape(f"{flow['client']}:{flow['client_port']}"),
+            escape(f"{flow['server']}:{flow['server_port']}"),
+            escape(ends),
+            escape(flow["app"]),
+            flow["state"],
+            flow["verdict"] + settled,
+            f"{sum(flow['bytes']):,}",
+            escape(flow["rule"]),
+        )
     return table

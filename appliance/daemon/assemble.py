@@ -13,6 +13,7 @@ from appliance.daemon.filetype import file_types
 from appliance.daemon.ruleload import LoadedRules, load_rules
 from appliance.engine.build import build_pipeline
 from appliance.engine.engine import Engine
+from appliance.engine.pipeline import Pipeline
 from appliance.firewall.bound import BoundPolicies
 from appliance.inventory.document import load_inventory
 from appliance.inventory.inventory import Inventory
@@ -104,15 +105,20 @@ def make_engine(
     With a ``clock`` (ns) rules are profiled. Unless events are ``recorded``, only what rules look into
     is parsed.
     """
+    return Engine(make_pipeline(documents, clock, recorded=recorded))
+
+
+def make_pipeline(
+    documents: Documents, clock: Callable[[], int] | None = None, *, recorded: bool = True
+) -> Pipeline:
+    """Make an engine's parts from documents without errors; see :func:`make_engine`."""
     settings = documents.settings or Settings()
-    return Engine(
-        build_pipeline(
-            settings if recorded else replace(settings, eve=()),
-            inventory=documents.inventory,
-            bound=documents.bound,
-            ruleset=documents.rules.ruleset,
-            thresholds=documents.rules.thresholds,
-            clock=clock,
-            magic=file_types(),
-        )
+    return build_pipeline(
+        settings if recorded else replace(settings, eve=()),
+        inventory=documents.inventory,
+        bound=documents.bound,
+        ruleset=documents.rules.ruleset,
+        thresholds=documents.rules.thresholds,
+        clock=clock,
+        magic=file_types(),
     )

@@ -20,6 +20,7 @@ from tests.netns.lab import BRIDGE, Guest, Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 _READY = 120.0
+_RECORDED = ("alert", "drop", "flow", "anomaly", "http", "eastwall")
 _SPACE = uuid.UUID("3b6f2f2e-5b59-4d3f-9c1e-000000000000")
 
 
@@ -57,7 +58,7 @@ class Running:
             "policies": [str(p) for p in policies if isinstance(p, Path)] + [str(folder / "policies.yaml")],
             "inventory": "vms.yaml",
             "rules": ["local.rules"] if isinstance(rules, str) else [str(path) for path in rules],
-            "outputs": [{"type": "eve", "file": str(self.eve)}],
+            "outputs": [{"type": "eve", "file": str(self.eve), "types": list(_RECORDED)}],
             "workers": 1,
             "user": "root",
             "state": str(folder / "state"),

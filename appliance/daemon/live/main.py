@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import sys
+import time
 from pathlib import Path
 
 from appliance.config.errors import ConfigError
 from appliance.daemon.live.commands import Commands
 from appliance.daemon.live.control import ControlError, ControlServer
 from appliance.daemon.live.files import Appliance, load_appliance
+from appliance.daemon.live.statistics import snapshot
 from appliance.daemon.live.supervisor import StartError, Supervisor
 from appliance.kernel.base import KernelError
 from appliance.kernel.driver import KernelDriver
+from appliance.sinks.metrics import MetricsServer
 
 __all__ = ["StartError", "protect", "sweep"]
 
@@ -59,7 +63,12 @@ async def _protect(path: Path, appliance: Appliance) -> bool:
     supervisor = Supervisor(path, appliance.state)
     commands = Commands(supervisor)
     control = ControlServer(appliance.socket, appliance.document.control.group, commands.answer)
-    return await supervisor.run(control)
+    metrics = appliance.document.metrics
+    if metrics is None:
+        return await supervisor.run(control)
+    with contextlib.closing(MetricsServer(metrics)) as server:
+        supervisor.ticked = lambda: server.publish(snapshot(supervisor, time.time_ns()), time.time_ns())
+        return await supervisor.run(control)
 
 
 def _appliance(path: Path) -> Appliance:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from appliance.config.errors import ConfigError
-from appliance.daemon.assemble import Documents
+from appliance.daemon.assemble import Documents, make_pipeline
 from appliance.daemon.live.channel import Channel, ChannelClosedError, Message
 from appliance.daemon.live.files import load_appliance
 from appliance.daemon.live.loading import Loader
@@ -115,7 +115,8 @@ class Orders:
     def _exchange(self, documents: Documents, epoch: int) -> None:
         """Put documents in force between two packets."""
         self._documents = documents
-        self._worker.swap(documents, epoch)
+        self._worker.engine.swap(make_pipeline(documents))
+        self._worker.epoch = epoch
         self._worker.source.swap_ports(unpack_ports(self._ports, documents.inventory or Inventory()))
 
     def _answer(self, message: Message, errors: list[ConfigError]) -> None:
@@ -125,7 +126,7 @@ class Orders:
     def _on_flows(self, message: Message) -> None:
         uuid = message.get("uuid", "")
         limit = min(int(message.get("limit", 1000)), _MAX_FLOWS)
-        flows = self._worker.engine.flows(limit, uuid)
+        flows = self._worker.engine.flows(limit, (uuid, "") if uuid else None)
         self.tell({"is": "flows", "call": message["call"], "flows": flows})
 
     def _on_capture(self, message: Message) -> None:

@@ -24,7 +24,7 @@ def record_output(settings: Settings, outputs: tuple[OutputDocument, ...]) -> Ev
     kinds: set[str] = set()
     for output in outputs:
         named = getattr(output, "types", None) or getattr(output, "events", None)
-        kinds |= set(named) & KINDS if named else stock.types
+        kinds |= set(named) & KINDS.keys() if named else stock.types
     return EveOutput("eve.json", frozenset(kinds), stock.options, stock.community_id, stock.community_seed,
                      stock.ethernet, stock.metadata)  # fmt: skip
 

@@ -7,7 +7,7 @@ import time
 from appliance.capture.base import LiveSource
 from appliance.capture.nfqueue.config import Queue, QueueConfig
 from appliance.capture.nfqueue.readers import open_queues
-from appliance.capture.tap import open_tap
+from appliance.capture.tap import TapConfig, TapSource
 from appliance.daemon.live.channel import Message
 from appliance.daemon.live.document import ApplianceDocument
 from appliance.inventory.ports import PortMap
@@ -21,7 +21,7 @@ def open_source(start: Message, document: ApplianceDocument, ports: PortMap) -> 
     """
     if start["kind"] == "tap":
         tap = next(one for one in document.taps if one.device == start["device"])
-        return open_tap(tap.device, ports, time.time_ns, outgoing=tap.outgoing)
+        return TapSource(TapConfig((tap.device,), tap.outgoing, document.queues.buffer), ports, time.time_ns)
     closed, fails_open = start["queues"]
     queues = (Queue(closed), Queue(fails_open, fail_open=True))
     config = QueueConfig(queues, document.queues.length, document.queues.buffer)

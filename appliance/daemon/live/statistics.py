@@ -37,6 +37,14 @@ def status(supervisor: Supervisor, now: int) -> dict[str, Any]:
     }
 
 
+def snapshot(supervisor: Supervisor, now: int) -> dict[str, Any]:
+    """Give what metrics are made of: the status, with each worker's own counters."""
+    found = status(supervisor, now)
+    for worker, post in zip(found["workers"], supervisor.crew.posts, strict=True):
+        worker["engine"] = post.statistics.get("engine", {})
+    return found
+
+
 def packets(engine: Mapping[str, int]) -> dict[str, int]:
     """Give the sum that has to come out: what came in is what went on and what was dropped."""
     return {
@@ -78,7 +86,8 @@ def _interface(supervisor: Supervisor, port: Port) -> dict[str, Any]:
     one = port.interface
     assert one is not None  # noqa: S101 - only ports with one are asked for
     policy: InterfacePolicy | None = supervisor.intent.bound.policy_of(one)
-    said = [post.statistics.get("interfaces", {}).get(one.label, {}) for post in supervisor.crew.posts]
+    key = f"{one.vm.uuid}/{one.name}"
+    said = [post.statistics.get("interfaces", {}).get(key, {}) for post in supervisor.crew.posts]
     counts = add_up({k: v for k, v in each.items() if isinstance(v, int)} for each in said)
     return {
         "name": one.label,
@@ -89,5 +98,5 @@ def _interface(supervisor: Supervisor, port: Port) -> dict[str, Any]:
         "prevents": policy is not None and policy.inspection.prevent,
         "fails": "open" if policy is not None and policy.fail_open else "closed",
         **counts,
-        "drops": add_up(each.get("drops", {}) for each in said),
+        "drops": add_up(each.get(way, {}) for each in said for way in ("dropped_in", "dropped_out")),
     }

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,8 @@ class Supervisor:
         self._again = False
         self._changing = asyncio.Lock()
         self._reload_asked = asyncio.Event()
+        # Called each second, after counters were read.
+        self.ticked: Callable[[], None] = lambda: None
 
     def _greeting(self, post: Post) -> dict[str, Any]:
         return {
@@ -194,6 +197,7 @@ class Supervisor:
                 await self._place()
             async with self._changing:
                 await asyncio.to_thread(self.keeper.tick, time.time_ns())
+            self.ticked()
             for text in self.keeper.troubles():
                 self.journal.note("kernel.repaired", what=text)
             self.notifier.watchdog()

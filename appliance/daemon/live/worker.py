@@ -10,7 +10,6 @@ from appliance.capture.base import Frame, LiveSource
 from appliance.daemon.live.overload import Overload
 from appliance.daemon.live.taking import Takings
 from appliance.engine.engine import Engine
-from appliance.engine.work import Result
 from appliance.model.event import Event
 from appliance.model.mark import BLOCKED, SETTLED, mark_of
 from appliance.model.verdict import Verdict
@@ -34,8 +33,9 @@ class Reports(Protocol):
 class Rejecter(Protocol):
     """Who tells the ends of a rejected packet."""
 
-    def reject(self, frame: Frame, result: Result) -> None:
-        """Answer one packet."""
+    def refuse(self, frame: Frame) -> int:
+        """Answer one packet; gives how many ends were told."""
+        ...
 
 
 class Worker:
@@ -107,7 +107,7 @@ class Worker:
         if self.takings:
             self.takings.take(frame, result.decision)
         if result.decision.verdict == _REJECT and self.rejecter is not None:
-            self.rejecter.reject(frame, result)
+            self.rejecter.refuse(frame)
         if result.events:
             self.reports.write(result.events)
         self.frames += 1
@@ -119,7 +119,7 @@ class Worker:
             return
         self._next_look = now + _LOOK
         self.look()
-        self.engine.load = self.overload.feed(self._filled(), now)
+        self.overload.feed(self._filled(), now)
         if now >= self._next_report:
             self._next_report = now + _SECOND
             self.reports.write(self.engine.tick(now))

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from appliance.capture.base import CaptureError, LiveSource
+from appliance.capture.inject import Injector
 from appliance.config.errors import ConfigError
 from appliance.config.settings import EveOutput, Settings
 from appliance.daemon.assemble import Documents, make_engine, read_documents
@@ -23,7 +24,6 @@ from appliance.daemon.live.orders import Orders
 from appliance.daemon.live.overload import Overload
 from appliance.daemon.live.predecessor import Place
 from appliance.daemon.live.privileges import CAP_NET_ADMIN, PrivilegeError, drop_to
-from appliance.daemon.live.rejecting import Rejecting
 from appliance.daemon.live.reporting import Reporting, record_output
 from appliance.daemon.live.sources import open_source
 from appliance.daemon.live.wire import unpack_ports
@@ -104,13 +104,11 @@ def _work(channel: Channel, start: Start) -> None:
     place.take()
     ports = unpack_ports(start.message["ports"], documents.inventory or Inventory())
     source = open_source(start.message, document, ports)
-    rejecting = None if start.tap else Rejecting(ports)
+    injector = None if start.tap else Injector(time.time_ns)
     reporting = _reporting(start, engine)
     drop_to(document.user, (CAP_NET_ADMIN,))
-    for chunk in place.load(time.time()):  # noqa: TID251 - a file's age, not a packet's
-        engine.restore(chunk, time.time_ns())
     overload = Overload(document.overload.less_at, document.overload.none_at, document.overload.calm_for)
-    worker = Worker(source, engine, reporting, rejecting, overload, time.time_ns, document.queues.length)
+    worker = Worker(source, engine, reporting, injector, overload, time.time_ns, document.queues.length)
     worker.epoch = start.message["epoch"]
     orders = Orders(channel, worker, documents, start.appliance.path, tap=start.tap)
     worker.look, worker.report = orders.look, lambda: orders.tell(_statistics(worker, source, reporting))
@@ -119,11 +117,10 @@ def _work(channel: Channel, start: Start) -> None:
     _say(channel, {"is": "ready"})
     try:
         worker.run()
-        place.save(engine.export())
     finally:
         source.close()
-        if rejecting is not None:
-            rejecting.close()
+        if injector is not None:
+            injector.close()
         reporting.write(engine.finish(time.time_ns()))
         reporting.close()
         place.give()
