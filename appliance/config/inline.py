@@ -12,7 +12,7 @@ def inline_defaults(settings: Settings) -> Settings:
 
     Connections that were open before the appliance was started go on, and are followed from where they are.
     """
-    return replace(settings, stream=replace(settings.stream, midstream=True))
+    return replace(settings, stream=replace(settings.stream, midstream=True, midstream_policy="ignore"))
 
 
 def inline_facts(settings: Settings) -> Settings:

@@ -98,7 +98,7 @@ class Lab:
 
     def close(self) -> None:
         """End the lab's processes, by their id, and remove its namespaces."""
-        for process in self._processes:
+        for process in list(self._processes):
             self.end(process)
         for name in reversed(self._namespaces):
             call("ip", "netns", "del", name, check=False)
@@ -173,8 +173,11 @@ class Lab:
         except subprocess.TimeoutExpired:
             process.kill()
             output, _ = process.communicate()
-        except ValueError:  # already ended and read
+        except ValueError:  # already read, or its input was closed to end it
             output = ""
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
         if process in self._processes:
             self._processes.remove(process)
         return output
