@@ -31,8 +31,8 @@ def add_parser(commands: Any) -> None:
         "capture",
         help="record a machine's frames as pcapng",
         description="Record what passes to and from a machine, with the verdict of each frame as its comment. "
-        "Connections that the kernel judged by itself come by the appliance meanwhile; ACKs without data do "
-        "not.",
+        "Connections that the kernel judged by itself come by the appliance meanwhile, ACKs without data "
+        "do not.",
     )
     parser.add_argument("--vm", metavar="VM", required=True, help="name or UUID")
     parser.add_argument("--out", metavar="FILE", required=True, type=Path, help="pcapng file to write")

@@ -107,6 +107,7 @@ def _work(channel: Channel, start: Start) -> None:
     injector = None if start.tap else Injector(time.time_ns)
     reporting = _reporting(start, engine)
     drop_to(document.user, (CAP_NET_ADMIN,))
+    restored = engine.restore(place.load(time.time()), time.time_ns())  # noqa: TID251 - a file's age
     overload = Overload(document.overload.less_at, document.overload.none_at, document.overload.calm_for)
     worker = Worker(source, engine, reporting, injector, overload, time.time_ns, document.queues.length)
     worker.epoch = start.message["epoch"]
@@ -114,14 +115,16 @@ def _work(channel: Channel, start: Start) -> None:
     worker.look, worker.report = orders.look, lambda: orders.tell(_statistics(worker, source, reporting))
     worker.watch(channel.fileno())
     signal.signal(signal.SIGTERM, _stopper(worker, orders))
-    _say(channel, {"is": "ready"})
+    _say(channel, {"is": "ready", "restored": restored})
     try:
         worker.run()
+        place.save(engine.export())
     finally:
         source.close()
         if injector is not None:
             injector.close()
-        reporting.write(engine.finish(time.time_ns()))
+        if not orders.orphaned:  # else a successor goes on with the flows
+            reporting.write(engine.finish(time.time_ns()))
         reporting.close()
         place.give()
 
