@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "capture",
         help="record a machine's frames as pcapng",
-        description="Record what passes to and from a machine, with the verdict of each frame as its comment. "
+        description="Record what passes to and from a machine, the verdict of each frame as its comment. "
         "Connections that the kernel judged by itself come by the appliance meanwhile, ACKs without data "
         "do not.",
     )

@@ -2,9 +2,9 @@
 
 Flows go on where they were: their TCP state, the bytes that wait, the tail of each stream for signatures
 that span the move, flow bits, what was denied. The policies of here judge each at its next packet.
-Recognition of an application goes on with the bytes that were held; the parser of one that is known starts with the next
-message of the client that shows what it is, unless the tails have the whole conversation, which is then
-parsed again.
+Recognition of an application goes on with the bytes that were held; the parser of one that is known starts
+with the next message of the client that shows what it is, unless the tails have the whole conversation, which
+is then parsed again.
 """
 
 from __future__ import annotations
