@@ -237,7 +237,7 @@ s.settimeout(3)
 print("connected", flush=True)
 for line in sys.stdin:
     try:
-        s.sendall(line.encode())
+        s.sendall(line[1:].encode() if line[0] == "+" else line[1:-1].encode())
         print(s.recv(1000).decode().strip(), flush=True)
     except TimeoutError:
         print("silence", flush=True)
@@ -299,10 +299,18 @@ class Talk:
 
     def say(self, text: str) -> str:
         """Say a line; gives what came back, ``silence``, or ``reset``."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(text + "\n")
-        self._process.stdin.flush()
+        self._tell("+" + text)
         return self._line()
+
+    def send(self, text: str) -> None:
+        """Say something without a line's end, wait until it is echoed, and say no more."""
+        self._tell("-" + text)
+        assert self._line() == text
+
+    def _tell(self, order: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(order + "\n")
+        self._process.stdin.flush()
 
     def _line(self) -> str:
         assert self._process.stdout is not None

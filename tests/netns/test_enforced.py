@@ -31,7 +31,7 @@ def policies(*, mode="prevent", fail="closed", server_rules=None, client_rules=N
         rule("ping", "allow", protocol="icmp"),
     ]
     client = client_rules or [rule("all", "allow", direction="out"), rule("ping", "allow", protocol="icmp")]
-    inspection = {"mode": mode}
+    inspection = more.pop("inspection", {"mode": mode})
     return {
         "policies": [
             {

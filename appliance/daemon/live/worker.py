@@ -41,7 +41,8 @@ class Rejecter(Protocol):
 class Worker:
     """The loop. Everything it needs is given to it; it ends when :attr:`stopping` is set.
 
-    ``look`` is called between batches, at least every 50 ms, to carry out orders; ``report`` every second.
+    ``look`` is called between batches, at least every 50 ms, to carry out orders; ``report`` every second,
+    and ``ended`` before it, for events of connections that ended in the kernel.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Worker:
         self.stopping = False
         self.frames = 0
         self.look: Callable[[], None] = lambda: None
+        self.ended: Callable[[int], list[Event]] = lambda _: []
         self.report: Callable[[], None] = lambda: None
         self._clock = clock
         self._room = room
@@ -122,7 +124,7 @@ class Worker:
         self.overload.feed(self._filled(), now)
         if now >= self._next_report:
             self._next_report = now + _SECOND
-            self.reports.write(self.engine.tick(now))
+            self.reports.write(self.ended(now) + self.engine.tick(now))
             self.report()
         self.reports.flush()
 

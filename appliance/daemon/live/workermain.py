@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,6 +20,7 @@ from appliance.config.errors import ConfigError
 from appliance.config.settings import EveOutput, Settings
 from appliance.daemon.assemble import Documents, make_engine, read_documents
 from appliance.daemon.live.channel import Channel, ChannelClosedError, Message
+from appliance.daemon.live.endings import KernelEnds
 from appliance.daemon.live.files import Appliance, load_appliance
 from appliance.daemon.live.orders import Orders
 from appliance.daemon.live.overload import Overload
@@ -32,6 +34,7 @@ from appliance.daemon.memory import settle
 from appliance.daemon.outputs import policy_names
 from appliance.engine.engine import Engine
 from appliance.inventory.inventory import Inventory
+from appliance.kernel.base import KernelError
 from appliance.sinks.filestore import FileStore
 
 _HANDOVER = "handover"
@@ -63,7 +66,7 @@ def main() -> int:
     try:
         start = _begin(channel)
         _work(channel, start)
-    except (NoStartError, CaptureError, PrivilegeError) as error:
+    except (NoStartError, CaptureError, PrivilegeError, KernelError) as error:
         print(f"eastwall: worker: {error}", file=sys.stderr)
         _say(channel, {"is": "failed", "why": str(error)})
         return 1
@@ -105,6 +108,7 @@ def _work(channel: Channel, start: Start) -> None:
     ports = unpack_ports(start.message["ports"], documents.inventory or Inventory())
     source = open_source(start.message, document, ports)
     injector = None if start.tap else Injector(time.time_ns)
+    ends = None if start.tap else KernelEnds()
     reporting = _reporting(start, engine)
     drop_to(document.user, (CAP_NET_ADMIN,))
     restored = engine.restore(place.load(time.time()), time.time_ns())  # noqa: TID251 - a file's age
@@ -113,6 +117,8 @@ def _work(channel: Channel, start: Start) -> None:
     worker.epoch = start.message["epoch"]
     orders = Orders(channel, worker, documents, start.appliance.path, tap=start.tap)
     worker.look, worker.report = orders.look, lambda: orders.tell(_statistics(worker, source, reporting))
+    if ends is not None:
+        worker.ended = partial(ends.look, engine)
     worker.watch(channel.fileno())
     signal.signal(signal.SIGTERM, _stopper(worker, orders))
     _say(channel, {"is": "ready", "restored": restored})
@@ -121,8 +127,9 @@ def _work(channel: Channel, start: Start) -> None:
         place.save(engine.export())
     finally:
         source.close()
-        if injector is not None:
-            injector.close()
+        for part in (injector, ends):
+            if part is not None:
+                part.close()
         if not orders.orphaned:  # else a successor goes on with the flows
             reporting.write(engine.finish(time.time_ns()))
         reporting.close()
