@@ -27,7 +27,17 @@ _DURATIONS = frozenset(
     ("timeout", "protect", "notice_interval", "new", "established", "closed", "bypassed", "settled")
 )
 _SIZES = frozenset(
-    ("max_bytes", "max_held", "max_total", "depth", "window", "file_limit", "probe_limit", "stream_depth")
+    (
+        "max_bytes",
+        "max_held",
+        "max_total",
+        "depth",
+        "window",
+        "file_limit",
+        "probe_limit",
+        "stream_depth",
+        "bulk",
+    )
 )
 _FLOW_POLICY = Literal["ignore", "drop-flow", "pass-flow", "bypass", "drop-packet", "pass-packet", "reject"]
 _PACKET_POLICY = Literal["ignore", "drop-packet", "pass-packet", "reject"]

@@ -172,6 +172,20 @@ class FirewallSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OverloadSettings:
+    """What inspection gives up first when packets come too fast.
+
+    ``bypass`` names applications, and "bulk" for flows that have carried more than ``bulk`` bytes: they pass
+    uninspected from then on, unless the policy of an end has ``on_overload: drop``. What was given up is
+    reported once in ``notice_interval``.
+    """
+
+    bypass: tuple[str, ...] = ("bulk", "tls", "quic", "ssh")
+    bulk: int = 8 << 20
+    notice_interval: int = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
 class EveOutput:
     """One EVE file: which records, and options by record kind."""
 
@@ -198,6 +212,7 @@ class Settings:
     detect: DetectSettings = DetectSettings()
     app: AppSettings = field(default_factory=AppSettings)
     firewall: FirewallSettings = FirewallSettings()
+    overload: OverloadSettings = OverloadSettings()
     file_store: FileStoreSettings = FileStoreSettings()
     eve: tuple[EveOutput, ...] = ()
     host_os: tuple[tuple[str, str], ...] = (("0.0.0.0/0", "windows"),)  # (CIDR, OS), longest wins

@@ -13,6 +13,7 @@ from appliance.daemon.filetype import file_types
 from appliance.daemon.ruleload import LoadedRules, load_rules
 from appliance.engine.build import build_pipeline
 from appliance.engine.engine import Engine
+from appliance.engine.overload import BULK
 from appliance.engine.pipeline import Pipeline
 from appliance.firewall.bound import BoundPolicies
 from appliance.inventory.document import load_inventory
@@ -20,6 +21,7 @@ from appliance.inventory.inventory import Inventory
 from appliance.policy.bound import PolicyBook
 from appliance.policy.load import load_files, policy_files
 from appliance.policy.policyset import PolicySet
+from appliance.protocols import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,22 @@ def read_documents(inputs: Inputs) -> Documents:
     if inputs.policies:
         _read_policies(inputs, found)
     settings = found.settings or Settings()
+    found.errors += _unknown_classes(settings, inputs)
     if inputs.detection:
         named = inputs.rules or tuple(Path(name) for name in settings.detect.rule_files)
         found.rules = load_rules(named, settings, inputs.cache)
         found.errors += found.rules.unreadable
     return found
+
+
+def _unknown_classes(settings: Settings, inputs: Inputs) -> list[ConfigError]:
+    """Refuse classes that inspection is to give up first and that do not exist."""
+    file = str(inputs.options.settings_file or "settings")
+    return [
+        ConfigError(file, 0, 0, "overload.bypass", f"{name!r} is not an application", "or bulk")
+        for name in settings.overload.bypass
+        if name != BULK and name not in registry.ALL
+    ]
 
 
 def _read_policies(inputs: Inputs, found: Documents) -> None:

@@ -79,4 +79,5 @@ def build_pipeline(
         pipe.choice = RuleChoice([signature.rule for signature in ruleset.signatures])
         if records_frames(settings.eve):
             pipe.detector.log_frames()
+    pipe.inspects = pipe.detector is not None or pipe.recorded
     return pipe

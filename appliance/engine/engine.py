@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from appliance.engine import settle
+from appliance.engine import overload, settle
 from appliance.engine.counters import count_link
 from appliance.engine.ended import KernelEntry, end_entry
 from appliance.engine.export import export
@@ -126,7 +126,17 @@ class Engine:
         events: list[Event] = []
         for flow in self.pipeline.table.expire(now, _EXPIRE_LIMIT):
             end_flow(self.pipeline, flow, now, flow.end_reason or "timeout", events)
+        overload.report(self.pipeline, now, events)
         return events
+
+    @property
+    def load(self) -> int:
+        """How much of inspection is given up: 0 nothing, 1 what the settings name, 2 all of it."""
+        return self.pipeline.load
+
+    @load.setter
+    def load(self, level: int) -> None:
+        self.pipeline.load = level
 
     def finish(self, now: int | None = None) -> list[Event]:
         """End every flow: the capture is over, or the appliance stops."""

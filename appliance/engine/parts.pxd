@@ -6,10 +6,10 @@ from appliance.flow.table cimport FlowTable
 from appliance.stream.tracker cimport TcpTracker
 
 cdef class Parts:
-    cdef public int generation
-    cdef public bint recorded
+    cdef public int generation, load
+    cdef public bint recorded, inspects
     cdef public frozenset let_go
-    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain, traffic
+    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain, traffic, relief
     cdef public Decoder decoder
     cdef public Checksums checksums
     cdef public FlowTable table

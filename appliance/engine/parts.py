@@ -12,6 +12,7 @@ from appliance.detect.detector import Detector
 from appliance.engine.appcount import AppCounters
 from appliance.engine.counters import Counters
 from appliance.engine.filedrain import FileDrain
+from appliance.engine.overload import Relief
 from appliance.engine.rulechoice import RuleChoice
 from appliance.engine.traffic import Traffic
 from appliance.firewall.bound import BoundPolicies
@@ -49,10 +50,13 @@ class Parts:
         self.counters: Counters = Counters()
         self.file_drain: FileDrain = FileDrain()
         self.traffic: Traffic = Traffic()
+        self.load: int = 0  # 0 is normal, 1 inspect less, 2 do not inspect
+        self.relief: Relief = Relief()
         self.app_counters: AppCounters = AppCounters(self.counters, app.specs.values())
         # Records ask for what parsers find, and applications that are let go once they are encrypted.
         self.recorded: bool = False
         self.let_go: frozenset[str] = frozenset()
+        self.inspects: bool = False  # somebody looks into what passes: rules or records
         self.registry: Registry | None = None
         self.bound: BoundPolicies | None = None
         self.firewall: Firewall | None = None

@@ -21,6 +21,8 @@ cpdef bint _readable(Packet packet) except -1
 cpdef bint find_flow(Parts pipe, Work work) except -1
 @cython.locals(flow=Flow)
 cpdef bint filter_packet(Parts pipe, Work work) except -1
+@cython.locals(flow=Flow)
+cpdef bint shed_load(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet, flow=Flow, result=StreamResult)
 cpdef bint track_stream(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet, flow=Flow)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from appliance.decode import anomalies
 from appliance.decode.quoted import embedded
-from appliance.engine import applications, exceptions, inspection, settle, swap
+from appliance.engine import applications, exceptions, inspection, overload, settle, swap
 from appliance.engine.counters import count_session
 from appliance.engine.work import Work
 from appliance.firewall.judgement import Judgement
@@ -18,7 +18,7 @@ from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
 from appliance.model import mark
 from appliance.model.event import AnomalyEvent, NoticeEvent
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
 from appliance.model.tcp import TcpState
 from appliance.model.verdict import Decision, Reason, Verdict
@@ -257,6 +257,18 @@ def logged(work: Work, judgement: Judgement) -> NoticeEvent:
     return NoticeEvent(work.now, "firewall", work.packet, details)
 
 
+def shed_load(pipe: Pipeline, work: Work) -> bool:
+    """When packets come too fast, spare inspection what settings and policies give up first."""
+    flow = work.flow
+    if flow is None:
+        return _CONTINUE
+    if pipe.load:
+        return overload.relieve(pipe, work, flow)
+    if flow.flags & F_MISSED:
+        overload.look_again(pipe, work, flow)
+    return _CONTINUE
+
+
 def track_stream(pipe: Pipeline, work: Work) -> bool:
     """Follow TCP's state and put its bytes in order."""
     packet, flow = work.packet, work.flow
@@ -368,6 +380,7 @@ STAGES: tuple[tuple[str, Stage], ...] = (
     ("defrag", defragment),
     ("flow", find_flow),
     ("firewall", filter_packet),
+    ("overload", shed_load),
     ("stream", track_stream),
     ("application", parse_application),
     ("detect", detect),

@@ -27,6 +27,7 @@ def succeed(new: Pipeline, old: Pipeline) -> None:
     """Give the state of ``old`` to ``new``; ``old`` must not be used afterwards."""
     new.generation = old.generation + 1
     new.counters = old.counters
+    new.load, new.relief = old.load, old.relief
     new.app_counters = AppCounters(new.counters, new.app.specs.values())
     new.table.adopt(old.table)
     new.tracker.succeed(old.tracker)

@@ -35,9 +35,8 @@ F_IPONLY_TC = 1024
 F_FROZEN = 2048  # judged by policy: payload is not inspected
 F_EXCEPTION = 4096  # an exception policy decided this flow
 F_SWAPPED = 8192  # client and server changed places after the first packet
-F_KNOWN = (
-    16384  # packets of it passed before the first one that was seen here: the kernel knew it, or another host
-)
+F_KNOWN = 16384  # packets passed before the first that was seen here: the kernel, or another host, knew it
+F_MISSED = 32768  # packets of it passed uninspected, for want of time
 
 
 class Flow:

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     STREAM_URGENT = "stream_urgent"
     APPLICATION = "application"
     APPLICATION_ERROR = "application_error"
+    OVERLOAD = "overload"
     RULE = "rule"
     RATE_FILTER = "rate_filter"
     EXCEPTION_POLICY = "exception_policy"
