@@ -65,6 +65,13 @@ class RecordBuffer:
         """Bytes on disk."""
         return self._spool.size if self._spool is not None else 0
 
+    @property
+    def room(self) -> int:
+        """Bytes that messages, each with :data:`OVERHEAD`, may have to be taken for sure."""
+        if self._spool is None:
+            return max(self._limit - self._bytes, 0)
+        return self._spool.room
+
     def push(self, message: bytes) -> bool:
         """Add a message behind all others; False when it is lost."""
         spool = self._spool

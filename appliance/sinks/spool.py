@@ -10,6 +10,7 @@ from pathlib import Path
 
 _MAGIC = b"EWSPOOL1"
 _HEAD = struct.Struct("<II")  # length, CRC-32 of the record
+OVERHEAD = _HEAD.size  # what a record costs on disk beside its bytes
 _MAX_RECORD = 1 << 20
 _FIRST = 1 << 40  # numbers go up from here, and down for what has to stand in front
 _OPEN, _SEALED = ".open", ".seg"
@@ -80,9 +81,14 @@ class Spool:
         first = self._waiting[0] if self._waiting else self._current
         return first.size if first is not None else 0
 
+    @property
+    def room(self) -> int:
+        """Bytes that records, each with :data:`OVERHEAD`, may have to be taken for sure."""
+        return max(self.limit - self._size - len(_MAGIC), 0)
+
     def append(self, record: bytes) -> bool:
         """Write a record behind all others; False, and counted, when there is no room for it."""
-        if len(record) > _MAX_RECORD or self._size + len(record) + _HEAD.size + len(_MAGIC) > self.limit:
+        if len(record) > _MAX_RECORD or len(record) + OVERHEAD > self.room:
             self.lost += 1
             return False
         try:
@@ -139,7 +145,7 @@ class Spool:
     def _keep(self, records: list[bytes], number: int) -> None:
         """Write records to one file, as many as there is room for."""
         for at, record in enumerate(records):
-            if self._size + len(record) + _HEAD.size + len(_MAGIC) > self.limit:
+            if len(record) > _MAX_RECORD or len(record) + OVERHEAD > self.room:
                 self.lost += len(records) - at
                 return
             try:

@@ -45,12 +45,15 @@ class Inbox:
                 self._bytes += record.cost
         os.eventfd_write(self._event, 1)
 
-    def take(self) -> tuple[list[Record], bool]:
-        """Take out everything, and whether to open files and connections anew."""
+    def take(self, limit: int) -> tuple[list[Record], bool]:
+        """Take out at most ``limit`` records, and whether to open files and connections anew."""
         with self._lock:
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._event)
-            records, self._records, self._bytes = self._records, [], 0
+            records, self._records = self._records[:limit], self._records[limit:]
+            self._bytes -= sum(record.cost for record in records)
+            if self._records:
+                os.eventfd_write(self._event, 1)
             reopen, self._reopen = self._reopen, False
             return records, reopen
 
@@ -66,6 +69,12 @@ class Inbox:
         self.closed = True
         os.eventfd_write(self._event, 1)
 
+    def abandon(self) -> None:
+        """Count what is still here as lost; the output has ended."""
+        with self._lock:
+            self.lost += len(self._records)
+            self._records, self._bytes = [], 0
+
     def close(self) -> None:
-        """Close the descriptor; the output has ended."""
+        """Close the descriptor."""
         os.close(self._event)

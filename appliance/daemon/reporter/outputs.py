@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import random
 import socket
+import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Protocol
 
 from appliance.daemon.reporter.record import Record
-from appliance.sinks.buffer import RecordBuffer, segment_size
+from appliance.sinks.buffer import OVERHEAD, RecordBuffer, segment_size
 from appliance.sinks.cef import CefFormatter
 from appliance.sinks.complaints import Complaints, Say
 from appliance.sinks.documents import CefDocument, EveDocument, OutputDocument, RotateDocument, SyslogDocument
@@ -26,11 +27,15 @@ from appliance.sinks.transport import SECOND, DatagramTransport, Transport, Unix
 
 Interest = tuple[int, bool, int]
 _CEF_LINE = 8192
+_SLICE = 200  # records that become messages between two looks at the receiver
 _BURST = 16 << 20  # bytes of records that may wait to become messages
 
 
 class Output(Protocol):
     """One output, used by one thread. Times are nanoseconds: ``now`` since the epoch."""
+
+    def appetite(self) -> int:
+        """Give how many records it would take now."""
 
     def step(self, records: Sequence[Record], now: int) -> None:
         """Take records and do what can be done."""
@@ -60,6 +65,10 @@ class FileOutput:
         self._file = RotatingFile(path, _rotation(rotate), say, now)
         self._cef = cef
         self._unreadable = 0
+
+    def appetite(self) -> int:
+        """Take all there is."""
+        return sys.maxsize
 
     def step(self, records: Sequence[Record], now: int) -> None:
         """Write records."""
@@ -121,20 +130,28 @@ class SyslogOutput:
         )
         complaints = Complaints(document.label, say)
         buffer = RecordBuffer(document.buffer.memory, _spool(document, say))
+        self._cost = document.limit + OVERHEAD
         self._spooled = bool(document.buffer.disk)
         self._link = Link(partial(connect, document), buffer, complaints, random.random)
         self._unreadable = 0
         self._lost_at_end = 0
 
+    def appetite(self) -> int:
+        """Take a few, so that a burst goes on its way while it is taken in; none while the buffer is full."""
+        return min(self._link.buffer.room // self._cost, _SLICE)
+
     def step(self, records: Sequence[Record], now: int) -> None:
         """Buffer records and send what can be sent."""
         for record in records:
-            fields = record.fields
-            if fields is None:
-                self._unreadable += 1
-            else:
-                self._link.buffer.push(self._formatter.message(fields, record.line[:-1]))
+            self._push(record)
         self._link.step(now)
+
+    def _push(self, record: Record) -> None:
+        fields = record.fields
+        if fields is None:
+            self._unreadable += 1
+        else:
+            self._link.buffer.push(self._formatter.message(fields, record.line[:-1]))
 
     def reopen(self, now: int) -> None:
         """Connect anew: certificates and addresses may have changed."""

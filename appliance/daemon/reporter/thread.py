@@ -32,15 +32,17 @@ class OutputThread(threading.Thread):
         """Deliver until the end."""
         while True:
             finishing = self.inbox.closed
-            records, reopen = self.inbox.take()
+            records, reopen = self.inbox.take(self._output.appetite())
             now = time.time_ns()
             if reopen:
                 self._output.reopen(now)
             self._output.step(records, now)
-            if finishing and (self._output.idle() or time.monotonic_ns() >= self.inbox.deadline):
+            delivered = finishing and not self.inbox.held and self._output.idle()
+            if delivered or (finishing and time.monotonic_ns() >= self.inbox.deadline):
                 break
             self._wait(finishing)
         self._output.close()
+        self.inbox.abandon()
         self.ended = True
 
     def statistics(self) -> dict[str, Any]:
@@ -52,7 +54,8 @@ class OutputThread(threading.Thread):
 
     def _wait(self, finishing: bool) -> None:
         poll = select.poll()
-        poll.register(self.inbox, select.POLLIN)
+        if self._output.appetite():
+            poll.register(self.inbox, select.POLLIN)
         descriptor, writable, longest = self._output.interest(time.time_ns())
         if descriptor >= 0:
             poll.register(descriptor, select.POLLIN | (select.POLLOUT if writable else 0))

@@ -177,6 +177,9 @@ class Stuck:
             self.go_on.wait(30)
             self.got += len(records)
 
+    def appetite(self):
+        return 1 << 30
+
     def interest(self, now):
         return -1, False, 10**9
 
@@ -300,6 +303,35 @@ def test_without_a_spool_a_stop_counts_what_it_loses(run):
     assert service.said == [f"tcp:127.0.0.1:{port}: Connection refused"]
 
 
+def test_a_burst_beyond_the_buffer_waits_in_front_of_it(run):
+    with StreamReceiver() as receiver:
+        service = run(syslog(receiver.port, buffer={"memory": "1MB"}))
+        for number in range(8000):
+            service.senders[0].write(compact("alert", number, pad="x" * 700))
+        assert wait_for(service.senders[0].flush)
+        assert wait_for(lambda: len(receiver.messages) == 8000)
+        found = service.stop()["outputs"][f"tcp:127.0.0.1:{receiver.port}"]
+    assert (found["written"], found["lost"]) == (8000, 0)
+
+
+def test_what_is_beyond_buffer_and_burst_is_lost_and_the_sum_is_right(run, monkeypatch):
+    monkeypatch.setattr(outputs_module, "_BURST", 1 << 20)
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    service = run(syslog(port, buffer={"memory": "1MB"}))
+    for number in range(8000):
+        service.senders[0].write(compact("alert", number, pad="x" * 700))
+    assert wait_for(service.senders[0].flush)
+    assert wait_for(lambda: service.statistics()["received"] == 8000)
+    label = f"tcp:127.0.0.1:{port}"
+    found = wait_for(
+        lambda: (now := service.statistics()["outputs"][label])["lost"] + now["buffered"] == 8000 and now
+    )
+    assert 1500 < found["buffered"] < 2500
+    last = service.stop(within=0.1)["outputs"][label]
+    assert (last["lost"], last["buffered"], last["written"]) == (8000, 0, 0)
+
+
 def test_a_spool_that_cannot_be_had_leaves_memory(run, tmp_path):
     (tmp_path / "spool").write_text("not a folder")
     with StreamReceiver() as receiver:
@@ -374,10 +406,15 @@ def test_an_inbox_counts_exactly():
     inbox = Inbox(10 * (10 + OVERHEAD))
     inbox.offer([Record(b"x" * 9 + b"\n")] * 25)
     assert (inbox.held, inbox.lost) == (10, 15)
-    records, reopen = inbox.take()
-    assert (len(records), reopen) == (10, False)
+    records, reopen = inbox.take(4)
+    assert (len(records), reopen, inbox.held) == (4, False, 6)
+    inbox.reopen()
+    records, reopen = inbox.take(100)
+    assert (len(records), reopen, inbox.held) == (6, True, 0)
     inbox.offer([Record(b"x" * 9 + b"\n")] * 3)
     assert (inbox.held, inbox.lost) == (3, 15)
+    inbox.abandon()
+    assert (inbox.held, inbox.lost) == (0, 18)
     inbox.close()
 
 
