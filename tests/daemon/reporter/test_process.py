@@ -34,7 +34,9 @@ def reporter():
 
 
 def numbers(path):
-    return [json.loads(text)["n"] for text in path.read_text().splitlines()] if path.exists() else []
+    """Read what is in the file; of a batch that is just being written the whole lines count."""
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(one)["n"] for one in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def send(sender, first, end):

@@ -212,7 +212,7 @@ def test_no_output_waits_for_another_and_what_is_lost_is_counted(run, tmp_path, 
     sender.write(line)
     sender.flush()
     assert wait_for(lambda: service.statistics()["received"] == 1)
-    time.sleep(0.1)  # the first record is with the output now
+    assert wait_for(lambda: service.statistics()["outputs"]["stuck"]["buffered"] == 0)  # it has the first
     for _ in range(5000):
         sender.write(line)
         while sender.pending > 1 << 19:
@@ -348,7 +348,7 @@ def test_reopen(run, tmp_path):
         sender = service.senders[0]
         sender.write(compact("alert", 1))
         sender.flush()
-        assert wait_for(lambda: receiver.messages)
+        assert wait_for(lambda: receiver.messages and (tmp_path / "eve.json").read_text())
         (tmp_path / "eve.json").rename(tmp_path / "old.json")
         assert service.ask("reopen", call=7) == {"ok": True, "call": 7}
         assert wait_for((tmp_path / "eve.json").exists)

@@ -275,15 +275,23 @@ def test_clients_of_other_networks_are_hung_up_on(served):
         fetch(served(allow=("192.0.2.0/24",)))
 
 
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
 def test_more_requests_at_once_than_allowed_are_hung_up_on(served):
     server = served(requests=2)
+    slots = server._server.slots
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2)]
-    time.sleep(0.2)
+    assert until(lambda: slots._value == 0)
     with pytest.raises((urllib.error.URLError, ConnectionError)):
         fetch(server)
     for one in idle:
         one.close()
-    time.sleep(0.2)
+    assert until(lambda: slots._value == 2)
     assert "eastwall_info" in fetch(server)
 
 
