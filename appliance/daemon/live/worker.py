@@ -121,7 +121,7 @@ class Worker:
             return
         self._next_look = now + _LOOK
         self.look()
-        self.overload.feed(self._filled(), now)
+        self.engine.load = self.overload.feed(self._filled(), now)
         if now >= self._next_report:
             self._next_report = now + _SECOND
             self.reports.write(self.ended(now) + self.engine.tick(now))

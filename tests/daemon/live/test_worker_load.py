@@ -1,0 +1,54 @@
+"""A worker whose queue fills up has its engine inspect less, and more again when it has calmed down."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from appliance.config.settings import Settings
+from appliance.daemon.live.overload import LESS, NONE, NORMAL, Overload
+from appliance.daemon.live.worker import Worker
+from appliance.engine.build import build_pipeline
+from appliance.engine.engine import Engine
+
+
+class Queue:
+    """A source that gives nothing and has as much waiting as it is told."""
+
+    waiting = 0
+
+    def filenos(self):
+        return []
+
+    def receive(self, timeout):
+        return []
+
+    def flush(self):
+        pass
+
+    def counters(self):
+        return SimpleNamespace(waiting=self.waiting)
+
+
+class Reports:
+    def write(self, events):
+        pass
+
+    def flush(self):
+        pass
+
+
+def test_the_queue_says_how_much_the_engine_inspects():
+    queue, engine, clock = Queue(), Engine(build_pipeline(Settings())), [0]
+    worker = Worker(queue, engine, Reports(), None, Overload(50, 80, 1000), lambda: clock[0], 100)
+    seen = []
+
+    def stop():
+        worker.stopping = True
+
+    worker.look = stop
+    for waiting in (10, 55, 90, 10, 10):
+        queue.waiting, worker.stopping = waiting, False
+        clock[0] += 10**10
+        worker.run()
+        seen.append(engine.load)
+    assert seen == [NORMAL, LESS, NONE, LESS, NORMAL]
