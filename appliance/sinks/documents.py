@@ -213,20 +213,6 @@ def _distinct(outputs: tuple[OutputDocument, ...]) -> tuple[OutputDocument, ...]
 OutputsDocument = Annotated[tuple[OutputDocument, ...], AfterValidator(_distinct), Field(max_length=32)]
 
 
-def record_types(outputs: Iterable[OutputDocument], made: frozenset[str]) -> frozenset[str]:
-    """Give the names of types that workers have to make records of, so that every output gets its own.
-
-    ``made`` are those of the settings, which an EVE output without ``types`` asks for.
-    """
-    wanted: set[str] = set()
-    for output in outputs:
-        if isinstance(output, EveDocument):
-            wanted.update(made if output.types is None else output.types)
-        else:
-            wanted.update(output.events)
-    return frozenset(wanted)
-
-
 class MetricsDocument(Strict):
     """Where Prometheus may ask."""
 

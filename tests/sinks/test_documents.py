@@ -8,11 +8,8 @@ from appliance.config.document import parse_document
 from appliance.config.load import LoadOptions, load_settings
 from appliance.config.validate import Strict, validate
 from appliance.sinks.documents import (
-    EveDocument,
     MetricsDocument,
     OutputsDocument,
-    SyslogDocument,
-    record_types,
 )
 from appliance.sinks.kinds import KINDS, event_type_of, event_types
 
@@ -94,14 +91,9 @@ def test_errors_name_the_place(output, said):
     assert said in str(errors[0])
 
 
-def test_types_that_workers_make():
-    made = frozenset(("alert", "dns"))
-    syslog = SyslogDocument(type="syslog", transport="unix", events=("drop",))
-    assert record_types([EveDocument(type="eve", file="/a", types=("files",)), syslog], made) == {
-        "files",
-        "drop",
-    }
-    assert record_types([EveDocument(type="eve", file="/a"), syslog], made) == {"alert", "dns", "drop"}
+def test_durations_and_sizes_survive_being_passed_on():
+    top, _ = read("outputs: [{type: eve, file: /a, rotate: {every: 1d, size: 1MB}}]")
+    assert Top.model_validate(top.model_dump(mode="json")) == top
 
 
 def test_every_type_of_the_settings_is_known():
