@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from appliance.cli.liveview import flow_table, show_status
+from appliance.cli.liveview import flow_table, show_status, view
 from appliance.cli.status import CLEAN, ERROR
 from appliance.daemon.live.client import DEFAULT_SOCKET, ClientError, ask
 from appliance.daemon.live.main import StartError, sweep
@@ -74,7 +72,7 @@ def _status(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, indent=2))
     else:
-        show_status(found, Console())
+        show_status(found, view())
     return CLEAN
 
 
@@ -85,7 +83,7 @@ def _flows(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found["flows"], indent=2))
     else:
-        Console().print(flow_table(found["flows"]))
+        view().print(flow_table(found["flows"]))
     if found["missing_workers"]:
         print(f"eastwall: {found['missing_workers']} workers have not answered", file=sys.stderr)
     return CLEAN

@@ -9,8 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+_WIDE = 200
 _NUMBERS = {"packets in", "packets out", "dropped"}
 _LOADS = ("", "busy: inspects less", "overloaded: inspects nothing new")
+
+
+def view() -> Console:
+    """Give a console as wide as the terminal, or wide enough for every table where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
 
 
 def show_status(found: dict[str, Any], console: Console) -> None:
@@ -28,11 +35,11 @@ def show_status(found: dict[str, Any], console: Console) -> None:
     )
     console.print(worker_table(found["workers"]))
     console.print(interface_table(found["interfaces"]))
-    if found["drops"]:
-        console.print(count_table("Dropped by the engine", found["drops"]))
-    if found["kernel"]:
-        shown = {name: value["packets"] for name, value in found["kernel"].items() if value["packets"]}
-        console.print(count_table("Judged in the kernel", shown))
+    kernel = {name: value["packets"] for name, value in found["kernel"].items()}
+    for title, counts in (("Dropped by the engine", found["drops"]), ("Judged in the kernel", kernel)):
+        shown = {name: count for name, count in counts.items() if count}
+        if shown:
+            console.print(count_table(title, shown))
     for title, names in (
         ("ports that belong to nobody (nothing passes): ", found["unbound_ports"]),
         ("interfaces that are on no port here: ", found["absent_interfaces"]),

@@ -86,9 +86,10 @@ def show(console: Console) -> int:
         demo = LiveDemo(lab, Path(name), console)
         console.rule("three VMs on a bridge, and the appliance on that bridge")
         with demo.appliance as appliance:
-            show_status(appliance.status(), console)
             good = _good_traffic(demo)
             attacked = _attack(demo)
+            console.rule("what the appliance says of it (eastwall status)")
+            show_status(appliance.fresh_status(), console)
     console.print(f"\nthe attack was {'NOT blocked' if attacked else 'blocked'}")
     return 0 if good and not attacked else 1
 
@@ -115,5 +116,6 @@ def _attack(demo: LiveDemo) -> bool:
     record = demo.appliance.wait_record("alert")
     alert = record["alert"]
     console.print(f"{alert['action']}: {alert['signature']} ({alert['gid']}:{alert['signature_id']})")
-    console.print(f"VMs concerned: {record.get('vm')}")
+    ends = (record["vm"]["src"], record["vm"]["dest"])
+    console.print(" → ".join(f"{one['name']}/{one['interface']} (policy {one['policy']})" for one in ends))
     return heard

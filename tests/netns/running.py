@@ -32,14 +32,14 @@ def uuid_of(name: str) -> str:
 class Running:
     """Starts ``eastwall run`` on the host of a lab. ``folder`` holds its documents and all it writes.
 
-    ``policies`` are documents or paths, ``rules`` is rule text or paths, ``more`` goes into the file.
+    ``documents`` are policies or paths of them, ``rules`` is text or paths, ``more`` goes into the file.
     """
 
     def __init__(
         self,
         lab: Lab,
         folder: Path,
-        policies: list[dict[str, Any] | Path],
+        documents: list[dict[str, Any] | Path],
         rules: str | list[Path] = "",
         **more: Any,
     ) -> None:
@@ -55,7 +55,7 @@ class Running:
         self.write_rules(rules if isinstance(rules, str) else "")
         self.document = {
             "bridges": [{"name": BRIDGE}],
-            "policies": [str(p) for p in policies if isinstance(p, Path)] + [str(folder / "policies.yaml")],
+            "policies": [str(p) for p in documents if isinstance(p, Path)] + [str(folder / "policies.yaml")],
             "inventory": "vms.yaml",
             "rules": ["local.rules"] if isinstance(rules, str) else [str(path) for path in rules],
             "outputs": [{"type": "eve", "file": str(self.eve), "types": list(_RECORDED)}],
@@ -64,9 +64,8 @@ class Running:
             "state": str(folder / "state"),
             "cache": str(folder / "cache"),
             "control": {"socket": str(self.socket)},
-            **more,
-        }
-        self.write_policies(*(p for p in policies if isinstance(p, dict)))
+        } | more
+        self.write_policies(*(p for p in documents if isinstance(p, dict)))
         self.write_inventory()
         self.config.write_text(yaml.safe_dump(self.document))
 
@@ -108,6 +107,13 @@ class Running:
         """Start the process."""
         command = (sys.executable, "-m", "appliance.cli", "run", "-c", str(self.config))
         self.process = self.lab.spawn(self.lab.host, *command)
+
+    def ready(self) -> bool:
+        """Tell whether all workers judge."""
+        try:
+            return all(worker["ready"] for worker in self.status()["workers"])
+        except ClientError:
+            return False
 
     def placed(self) -> int:
         """Tell how many interfaces are under protection."""
