@@ -40,13 +40,13 @@ $(BUILT): $(STAMP) $(HOT)
 
 compile: $(BUILT)  ## compile the hot modules in place
 
-run: $(STAMP) compile  ## replay a shipped attack between two VMs and show what the appliance does
+run: $(STAMP) compile  ## show an attack between two VMs and what the appliance does about it
 	@$(BIN)/python pcaps/demo.py
 
 test: $(DEV) test-pure test-compiled  ## install what is needed and pass all tests
 
-test-pure: $(DEV)  ## the tests on plain Python; those in guests are about the kernel and run once, below
-	EASTWALL_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not vm'
+test-pure: $(DEV)  ## the tests on plain Python; those in namespaces and guests run once, below
+	EASTWALL_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not vm and not netns'
 
 test-compiled: $(DEV) compile  ## the tests on the compiled modules
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
+import shutil
 import socket
 import sys
+import tempfile
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +129,30 @@ def test_a_tap_reports_and_holds_nothing(lab, tmp_path):
             assert running.wait_record("alert")["alert"]["action"] == "allowed"
         finally:
             running.stop()
+
+
+def test_workers_give_up_every_right_but_one(lab):
+    folder = Path(tempfile.mkdtemp(prefix="ew-"))
+    folder.chmod(0o755)
+    try:
+        with Lab("drop") as other:
+            a, b = other.vm("a", addresses=["10.9.0.1/24"]), other.vm("b", addresses=["10.9.0.2/24"])
+            listen(other, b, ALLOWED)
+            with Running(other, folder, [policies()], RULE, user="nobody") as running:
+                (pid,) = running.workers()
+                status = dict(
+                    line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+                )
+                assert set(status["Uid"].split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+                assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 1 << 12  # CAP_NET_ADMIN
+                assert int(status["CapBnd"], 16) == 1 << 12
+                assert status["NoNewPrivs"] == "1"
+                assert say(other, a, "10.9.0.2", ALLOWED) == "echo"
+                assert say(other, a, "10.9.0.2", ALLOWED, ATTACK) == "silence"
+                running.ask("restart")
+                running.wait_for(
+                    lambda: running.placed() == 2 and running.workers() != [pid], "successor", 60
+                )
+                assert say(other, a, "10.9.0.2", ALLOWED) == "echo"
+    finally:
+        shutil.rmtree(folder)
