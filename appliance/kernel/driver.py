@@ -14,13 +14,14 @@ from typing_extensions import override
 
 from appliance.kernel import links, nftables, sysctls
 from appliance.kernel.base import Adopted, Counts, Drift, Driver, KernelError, Seen
-from appliance.kernel.iptables import Xtables, flavour
+from appliance.kernel.iptables import COUNTED, Xtables, flavour
 from appliance.kernel.namespace import run_in
 from appliance.kernel.options import Datapath
 from appliance.kernel.state import KernelState, NftTable, XtTable
 
 ResultT = TypeVar("ResultT")
-_SHARED = {"blocked", "settled", "bare_ack", "queued_closed", "queued_open"}
+_UNKNOWN = -1
+_SHARED = ("blocked", "settled", "bare_ack", "queued_closed", "queued_open", "limit_new", "limit_group")
 
 
 class KernelDriver(Driver):
@@ -68,9 +69,12 @@ class KernelDriver(Driver):
 
     def _apply_nft(self, state: KernelState) -> None:
         tables = nftables.noted(state)
+        before = nftables.generation()
         nftables.apply(self._tables, tables)
         self._tables = tables
         self._generation = nftables.generation()
+        if self._generation > before + 1:  # somebody else changed something, too: look closely next time
+            self._generation = _UNKNOWN
         self._listing = ""
 
     def _tool(self) -> Xtables:
@@ -82,15 +86,20 @@ class KernelDriver(Driver):
         return self._tools
 
     def _apply_xtables(self, tables: tuple[XtTable, ...], old: tuple[XtTable, ...]) -> None:
-        tool = self._tool()
-        changed = [one for one in tables if one not in old]
-        if changed:
-            self._past = _sum(self._past, tool.counters())
-        for one in changed:
-            tool.restore(one)
-            self._xtables[one.family, one.name] = tool.ours(one.family, one.name)
-        if self._generation != nftables.generation():  # iptables-nft counts as a transaction of nft
-            self._generation = nftables.generation()
+        for one in tables:
+            if one not in old:
+                self._restore(one)
+
+    def _restore(self, one: XtTable) -> None:
+        """Restore one table; its rules count from 0 again, so that what they counted is kept here."""
+        tool, place = self._tool(), (one.family, one.name)
+        known = self._generation == nftables.generation()
+        if place in COUNTED:
+            self._past = _sum(self._past, tool.counters([place]))
+        tool.restore(one)
+        self._xtables[place] = tool.ours(*place)
+        if known:
+            self._generation = nftables.generation()  # a table of iptables-nft is a transaction of nft
 
     def _remove_xtables(self) -> None:
         self._xtables.clear()
@@ -129,8 +138,7 @@ class KernelDriver(Driver):
         for one in state.xtables:
             place = (one.family, one.name)
             if self._tool().ours(*place) != self._xtables.get(place):
-                self._tool().restore(one)
-                self._xtables[place] = self._tool().ours(*place)
+                self._restore(one)
                 drifts.append(Drift(f"{'ip' if one.family == 4 else 'ip6'}tables {one.name}"))
         return drifts
 
@@ -156,9 +164,11 @@ class KernelDriver(Driver):
 
     def _counters(self) -> dict[str, Counts]:
         state = self._state
-        places = {one.number: one.name for one in state.places} if state is not None else {}
-        found = dict.fromkeys(_SHARED, Counts()) | nftables.counters(places)
-        if state is not None and state.datapath is Datapath.XTABLES:
+        found = {name: Counts() for name in _SHARED}
+        if state is None:
+            return found
+        found |= nftables.counters(state.nft, {one.number: one.name for one in state.places})
+        if state.datapath is Datapath.XTABLES:
             found |= _sum(self._past, self._tool().counters())
         return found
 

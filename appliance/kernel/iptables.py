@@ -15,6 +15,7 @@ from appliance.kernel.xtables import COMMENT, FAMILIES, PREFIX
 
 TABLES = ("raw", "mangle", "filter")
 _COUNTED = re.compile(rf'^\[(\d+):(\d+)\] -A {PREFIX}.*--comment "?{COMMENT}(\w+)"?')
+COUNTED = tuple((family, name) for family in FAMILIES for name in ("mangle", "filter"))
 _COMMANDS = {4: "iptables", 6: "ip6tables"}
 _WAIT = ("-w", "5")
 
@@ -51,12 +52,11 @@ class Xtables:
         """Give what is ours in a table, and all that stands before a jump of ours in its chain."""
         return ours(self.save(family, table))
 
-    def counters(self) -> dict[str, Counts]:
-        """Add up the counters of our rules by name, IPv4 and IPv6 together."""
+    def counters(self, tables: Iterable[tuple[int, str]] = COUNTED) -> dict[str, Counts]:
+        """Add up the counters of our rules by name, of all ``tables`` (family, name) together."""
         found: dict[str, Counts] = {}
-        for family in FAMILIES:
-            for name in ("mangle", "filter"):
-                count(self.save(family, name, counters=True), found)
+        for family, name in tables:
+            count(self.save(family, name, counters=True), found)
         return found
 
 

@@ -42,7 +42,9 @@ def ports(names: Iterable[str]) -> dict[str, BridgePort]:
         if one.get("ifname") in flags and one.get("state") == "static" and one.get("master"):
             macs.setdefault(one["ifname"], set()).add(bytes.fromhex(one["mac"].replace(":", "")))
     return {
-        name: BridgePort(name, tuple(sorted(macs.get(name, ()))), bool(one["learning"]), bool(one["flood"]))
+        name: BridgePort(
+            name, tuple(sorted(macs.get(name, ()))), one["ifindex"], bool(one["learning"]), bool(one["flood"])
+        )
         for name, one in flags.items()
     }
 

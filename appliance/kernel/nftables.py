@@ -6,15 +6,19 @@ import json
 import re
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from appliance.kernel.base import Adopted, Counts, KernelError, Seen
 from appliance.kernel.commands import attempt, run
+from appliance.kernel.limits import OVER
 from appliance.kernel.options import Datapath
+from appliance.kernel.places import NUMBER_SHIFT
 from appliance.kernel.script import change_table, remove_table, replace_table
 from appliance.kernel.state import KernelState, NftChain, NftTable
-from appliance.kernel.table import DROPS, NAME
+from appliance.kernel.table import DROPS, NAME, REASONS
 
 _GENERATION = "generation"
 _FAMILIES = ("bridge", "inet")
@@ -108,62 +112,64 @@ def _listed(family: str, dynamic: set[tuple[str, str]]) -> str:
     return "\n".join(kept)
 
 
-def counters(places: dict[int, str]) -> dict[str, Counts]:
-    """Read all counters of our tables. ``places`` names devices by the upper half of their mark."""
-    found: dict[str, Counts] = {}
-    for family in _FAMILIES:
-        for entry in _objects(family):
-            if "counter" in entry:
-                one = entry["counter"]
-                found[one["name"]] = Counts(one["packets"], one["bytes"])
-            elif "set" in entry:
-                _read_set(entry["set"], places, found)
+def counters(tables: tuple[NftTable, ...], places: dict[int, str]) -> dict[str, Counts]:
+    """Read all counters of ``tables``. ``places`` names devices by the upper half of their mark."""
+    found = {f"drop.{reason}": Counts() for reason in REASONS}
+    for table in tables:
+        for one in table.sets:
+            if one.name == DROPS:
+                _add_up(found, _elements(table.family, DROPS), _dropped)
+            elif one.name.startswith(OVER):
+                _add_up(found, _elements(table.family, one.name), partial(_limited, one.name, places))
+        if table.objects:
+            _read_objects(table.family, found)
     return found
 
 
-def _objects(family: str) -> list[dict[str, Any]]:
-    fine, text = attempt(("nft", "-j", "list", "table", family, NAME))
+def _dropped(key: Any) -> tuple[str, str]:
+    device, number = key["concat"]
+    return f"drop.{REASONS[int(number) - 1]}", device
+
+
+def _limited(name: str, places: dict[int, str], key: int) -> tuple[str, str]:
+    return f"limit_{name.removeprefix(OVER)}", places.get(key >> NUMBER_SHIFT, str(key))
+
+
+def _elements(family: str, name: str, kind: str = "set") -> list[Any]:
+    """List one set or map. It is read alone, since nft reads the whole table for more than one."""
+    fine, text = attempt(("nft", "-j", "list", kind, family, NAME, name))
     if not fine:
         return []
-    listed: list[dict[str, Any]] = json.loads(text)["nftables"]
-    return listed
+    listed = next(one for one in json.loads(text)["nftables"] if "metainfo" not in one)
+    found: list[Any] = next(iter(listed.values())).get("elem", [])
+    return found
 
 
-def _read_set(one: dict[str, Any], places: dict[int, str], found: dict[str, Counts]) -> None:
-    name = one["name"]
-    if name.startswith(DROPS):
-        prefix = f"drop.{name.removeprefix(DROPS)}"
-    elif name.startswith("over_"):
-        prefix = f"limit_{name.removeprefix('over_')}"
-    else:
-        return
-    total = Counts()
-    for element in one.get("elem", ()):
-        inner = element["elem"]
-        count = inner["counter"]
-        key = inner["val"]
-        port = key if isinstance(key, str) else places.get(int(key) >> 16, str(key))
-        found[f"{prefix}.{port}"] = Counts(count["packets"], count["bytes"])
-        total.packets += count["packets"]
-        total.bytes += count["bytes"]
-    found[prefix] = total
+def _add_up(found: dict[str, Counts], elements: list[Any], name: Callable[[Any], tuple[str, str]]) -> None:
+    """Note the counter of each element by name and port, and the sum of all ports by name."""
+    for element in elements:
+        counter = element["elem"]["counter"]
+        what, port = name(element["elem"]["val"])
+        total = found.setdefault(what, Counts())
+        for one in (total, found.setdefault(f"{what}.{port}", Counts())):
+            one.packets += counter["packets"]
+            one.bytes += counter["bytes"]
+
+
+def _read_objects(family: str, found: dict[str, Counts]) -> None:
+    fine, text = attempt(("nft", "-j", "list", "counters", "table", family, NAME))
+    for entry in json.loads(text)["nftables"] if fine else ():
+        if "counter" in entry:
+            one = entry["counter"]
+            found[one["name"]] = Counts(one["packets"], one["bytes"])
 
 
 def seen() -> list[Seen]:
     """Read which MACs appeared on ports that nobody knows."""
-    fine, text = attempt(("nft", "-j", "list", "set", "bridge", NAME, "seen"))
-    if not fine:
-        return []
-    listed = next(one["set"] for one in json.loads(text)["nftables"] if "set" in one)
-    pairs = [element["elem"]["val"]["concat"] for element in listed.get("elem", ())]
+    pairs = [element["elem"]["val"]["concat"] for element in _elements("bridge", "seen")]
     return [Seen(port, bytes.fromhex(mac.replace(":", ""))) for port, mac in pairs]
 
 
 def ports() -> set[str]:
     """Give the devices that our bridge table knows, whoever made it."""
-    return {
-        element[0] if isinstance(element, list) else element
-        for entry in _objects("bridge")
-        if "map" in entry and entry["map"]["name"] == "in_marks"
-        for element in entry["map"].get("elem", ())
-    }
+    return {element[0] for element in _elements("bridge", "in_marks", "map")}

@@ -85,11 +85,12 @@ def _bridge_table(
 def _bridge_ports(ours: tuple[Spot, ...]) -> tuple[BridgePort, ...]:
     """Give the devices of VMs that are there: the bridge learns nothing there, and floods nothing."""
     macs: dict[str, set[bytes]] = {}
+    indexes = {spot.device: spot.port.index for spot in ours}
     uplinks = {spot.device for spot in ours if spot.port.uplink}
     for spot in ours:
         if spot.port.index > 0 and spot.device not in uplinks:
             macs.setdefault(spot.device, set()).add(spot.interface.mac)
-    return tuple(BridgePort(name, tuple(sorted(macs[name]))) for name in sorted(macs))
+    return tuple(BridgePort(name, tuple(sorted(macs[name])), indexes[name]) for name in sorted(macs))
 
 
 def _sysctls(options: KernelOptions) -> tuple[Sysctl, ...]:

@@ -75,10 +75,14 @@ class XtTable:
 
 @dataclass(frozen=True, slots=True)
 class BridgePort:
-    """Flags of a bridge port, and the MACs that are behind it for good."""
+    """Flags of a bridge port, and the MACs that are behind it for good.
+
+    ``index`` is the kernel's number of the device: one that is made anew under its old name is another.
+    """
 
     name: str
     macs: tuple[bytes, ...]
+    index: int = 0
     learning: bool = False
     flood: bool = False  # frames for MACs that the bridge does not know
 

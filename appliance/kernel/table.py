@@ -8,7 +8,22 @@ from collections.abc import Iterable, Sequence
 from appliance.kernel.state import NftChain, NftObject, NftSet, NftTable
 
 NAME = "eastwall"
-DROPS = "drops_"  # sets of devices with a counter each, by reason
+DROPS = "drops"  # the set that counts, for each device and reason (by its place in REASONS, from 1)
+REASONS = (
+    "unknown",
+    "mac",
+    "tag",
+    "ethertype",
+    "ip",
+    "arp",
+    "nd",
+    "dhcp",
+    "router",
+    "header",
+    "frame",
+    "blocked",
+    "uninspected",
+)
 
 
 class TableBuilder:
@@ -38,15 +53,14 @@ class TableBuilder:
     def drop(self, reason: str, key: str = "iifname") -> str:
         """Add a chain that counts frames for their port and drops them; gives its name.
 
-        The counting rule may fail where the set is full. That ends the rule, not the chain, so that
-        the drop stands in a rule of its own.
+        The mark of a frame that is dropped is free to hold the reason. The counting rule may fail where
+        the set is full: that ends the rule, not the chain, so that the drop stands in a rule of its own.
         """
-        set_name = f"{DROPS}{reason}"
-        self._sets[set_name] = NftSet(
-            set_name, "type ifname; size 65535; flags dynamic; counter;", dynamic=True
-        )
+        self.dynamic(DROPS, "type ifname . mark; size 65535; flags dynamic; counter;")
         way = "" if key == "iifname" else "_out"
-        return self.chain(f"drop_{reason}{way}", (f"add @{set_name} {{ {key} }}", "drop"))
+        number = REASONS.index(reason) + 1
+        rules = (f"meta mark set {number}", f"add @{DROPS} {{ {key} . meta mark }}", "drop")
+        return self.chain(f"drop_{reason}{way}", rules)
 
     def set(self, name: str, header: str, elements: Iterable[str]) -> None:
         """Add a set; ``header`` is its type and flags."""

@@ -24,6 +24,7 @@ from appliance.kernel.options import KernelOptions
 from appliance.kernel.places import number
 from appliance.kernel.plan import desired
 from appliance.kernel.script import change_table, replace_table
+from appliance.kernel.table import REASONS
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -185,8 +186,10 @@ def test_every_reason_for_a_drop_is_described(options):
     page = (DOCS / "drop-reasons.md").read_text().split("## In the kernel")[1]
     described = set(re.findall(r"^(?:\| |- )`([\w.]+)`", page, re.MULTILINE))
     names = {one.name for table in world(options).nft for one in table.sets}
-    counted = {f"drop.{name.removeprefix('drops_')}" for name in names if name.startswith("drops_")}
+    chains = {one.name.removesuffix("_out") for table in world(options).nft for one in table.chains}
+    counted = {f"drop.{reason}" for reason in REASONS if f"drop_{reason}" in chains}
     counted |= {f"limit_{name.removeprefix('over_')}" for name in names if name.startswith("over_")}
     assert counted | {"blocked"} <= described
+    assert {one for one in described if one.startswith("drop.")} == {f"drop.{reason}" for reason in REASONS}
     if options is XT:
-        assert {one for one in described if one.startswith("drop.")} <= counted
+        assert len([one for one in counted if one.startswith("drop.")]) == len(REASONS)

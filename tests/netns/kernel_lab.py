@@ -77,7 +77,7 @@ class World:
     def count(self, name: str) -> int:
         """Give the packets of a counter, 0 for one that is not there yet."""
         if name.startswith("drop."):  # these are all in the bridge table
-            found = run_in(self.lab.host, lambda: nftables.counters({})).get(name)
+            found = run_in(self.lab.host, lambda: nftables.counters(self.state().nft, {})).get(name)
         else:
             found = self.driver.counters().get(name)
         return found.packets if found is not None else 0

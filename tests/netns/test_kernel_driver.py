@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kernel_helpers import NFT, POLICIES, XT, bound, inventory, port, vm
 from kernel_helpers import world as planned
-from kernel_lab import plug
+from kernel_lab import PASSING, plug
 from lab import BRIDGE, Lab
 from wire import BROADCAST, Wire, arp, ether, ip4, udp
 
@@ -275,3 +278,71 @@ def test_nft_understands_every_rule(options):
             line.split("eastwall ", 1)[1].split()[0] for line in said.splitlines() if line.startswith("add ")
         }
         assert refused <= {"prerouting", "forward", "inspect", "verdicts"}
+
+
+NAMES = ["a", "b", "server1", "trusted1"]
+CHANGES = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from(NAMES)),
+        st.sampled_from([PASSING, POLICIES]),
+        st.integers(1, 3),
+        st.sampled_from([0, 7]),
+        st.sampled_from([None, 5]),
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+@settings(max_examples=12)
+@given(CHANGES)
+def test_changes_lead_where_a_new_start_would(changes):
+    """Whatever was there before, the tables list the same as if they had been made at once."""
+    addresses = {"a": ["10.0.0.1", "fd00::1"], "server1": ["10.1.0.0/16", "10.2.0.1-10.2.0.9", "fd01::/64"]}
+    inv = inventory(*(vm(n, name, addresses.get(name, ())) for n, name in enumerate(NAMES, 1)))
+
+    def state(names, text, epoch, zone, vlan):
+        ports = [port(one, zone=zone) for one in inv.interfaces if one.vm.name in names]
+        extra = [port("up")] + ([port(inv.interfaces[0], vlan=vlan, name="trunk")] if vlan else [])
+        return desired([*ports, *extra], bound(text, inv, epoch), XT)
+
+    def listed(driver, last):
+        return sorted(nftables.listing(nftables.noted(last)).splitlines()), driver.audit()
+
+    def step_by_step():
+        driver = KernelDriver()
+        for change in changes:
+            driver.apply(state(*change))
+        return listed(driver, state(*changes[-1]))
+
+    def at_once():
+        driver = KernelDriver()
+        driver.apply(state(*changes[-1]))
+        return listed(driver, state(*changes[-1]))
+
+    assert run_in_scratch(step_by_step) == run_in_scratch(at_once)
+
+
+def test_counters_go_on_when_rules_are_made_anew(world):
+    world.apply()
+    assert passes(world)
+    before = world.driver.counters()["queued_open"].packets
+    assert before
+    world.apply(epoch=2)
+    assert passes(world)
+    on_host(world, "iptables-legacy", "-t", "mangle", "-D", "EASTWALL-FORWARD", "1")
+    assert [one.what for one in world.driver.audit()] == ["iptables mangle"]
+    assert world.driver.counters()["queued_open"].packets >= before + 1
+
+
+def test_a_device_that_is_made_anew_gets_its_flags(world):
+    world.apply()
+    old = world.guests["a"]
+    world.lab.unplug(old)
+    new = world.lab.vm("c", mac=old.mac)
+    world.lab.ip("link", "set", new.port, "down")
+    world.lab.ip("link", "set", new.port, "name", old.port)
+    world.guests["a"] = replace(new, name="a", port=old.port)
+    assert world.apply()
+    made = run_in(world.lab.host, lambda: links.ports([old.port]))[old.port]
+    assert (made.learning, made.flood, made.macs) == (False, False, (old.address,))
