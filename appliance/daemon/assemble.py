@@ -10,6 +10,7 @@ from appliance.config.errors import ConfigError
 from appliance.config.load import LoadOptions, load_settings
 from appliance.config.settings import Settings
 from appliance.daemon.filetype import file_types
+from appliance.daemon.memory import without_collecting
 from appliance.daemon.ruleload import LoadedRules, load_rules
 from appliance.engine.build import build_pipeline
 from appliance.engine.engine import Engine
@@ -40,6 +41,7 @@ class Inputs:
     forced: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 1
     detection: bool = True  # False: rules are not read
+    bind: bool = True  # False: policies are checked, and bound later by the book
 
 
 @dataclass(slots=True)
@@ -87,6 +89,11 @@ def _unknown_classes(settings: Settings, inputs: Inputs) -> list[ConfigError]:
 
 
 def _read_policies(inputs: Inputs, found: Documents) -> None:
+    with without_collecting():
+        _read_policy_files(inputs, found)
+
+
+def _read_policy_files(inputs: Inputs, found: Documents) -> None:
     files: list[Path] = []
     for path in inputs.policies:
         inside = policy_files(path)
@@ -101,7 +108,8 @@ def _read_policies(inputs: Inputs, found: Documents) -> None:
         if found.errors:
             return
         found.book = PolicyBook(policies, found.inventory or Inventory())
-        found.bound = found.book.bind(inputs.epoch, inputs.forced)
+        if inputs.bind:
+            found.bound = found.book.bind(inputs.epoch, inputs.forced)
 
 
 def missing_policies(policies: PolicySet, forced: Mapping[str, str]) -> list[ConfigError]:

@@ -12,6 +12,9 @@ from appliance.policy.policyset import PolicySet
 WEIGHTS = {"mac": 32, "uuid": 16, "interface": 8, "name": 4, "tag": 2, "network": 1}
 
 
+_PATTERN = frozenset("*?[")
+
+
 def weight(binding: BindingModel) -> int:
     """Give how specific a binding is."""
     return sum(value for key, value in WEIGHTS.items() if getattr(binding, key) is not None)
@@ -29,8 +32,13 @@ def matches(binding: BindingModel, one: VmInterface) -> bool:
     return all(pattern is None or fnmatchcase(name, pattern) for pattern, name in names)
 
 
+def _plain(name: str | None) -> str:
+    """Give a name that is no pattern, "" for one that is."""
+    return name if name is not None and not _PATTERN.intersection(name) else ""
+
+
 class Binder:
-    """Finds the policy for interfaces; direct bindings by UUID or MAC are looked up, others walked."""
+    """Finds the policy for interfaces; bindings by UUID, MAC or full name are looked up, others walked."""
 
     def __init__(self, whole: PolicySet) -> None:
         """Sort bindings by weight; those of equal weight stay in the order written."""
@@ -38,12 +46,13 @@ class Binder:
         self._direct: dict[str, list[tuple[int, int, BindingModel]]] = {}
         self._other: list[tuple[int, int, BindingModel]] = []
         for number, binding in enumerate(whole.bindings):
-            key = binding.mac or binding.uuid
+            key = binding.mac or binding.uuid or _plain(binding.name)
             entry = (-weight(binding), number, binding)
             (self._direct.setdefault(key, []) if key else self._other).append(entry)
 
     def policy_for(self, one: VmInterface) -> str:
         """Give the name of the policy, "" when no binding matches and there is no default."""
-        near = [*self._direct.get(one.mac.hex(), ()), *self._direct.get(one.vm.uuid, ()), *self._other]
+        keys = {one.mac.hex(), one.vm.uuid, one.vm.name}
+        near = [entry for key in keys for entry in self._direct.get(key, ())] + self._other
         found = [(*entry[:2], entry[2].policy) for entry in near if matches(entry[2], one)]
         return min(found)[2] if found else self._default

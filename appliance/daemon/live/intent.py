@@ -56,7 +56,8 @@ def read_intent(
     appliance, errors = load_appliance(path)
     if appliance is None:
         return None, errors
-    found = read_documents(appliance.inputs(forced=quarantine.forced, detection=False))
+    inputs = replace(appliance.inputs(forced=quarantine.forced, detection=False), bind=False)
+    found = read_documents(inputs)
     if found.errors or found.settings is None:
         return None, found.errors
     bound = NO_POLICIES
