@@ -15,7 +15,7 @@ from appliance.engine.work import Work
 from appliance.firewall.bound import Inspection
 from appliance.firewall.judgement import FOREVER
 from appliance.flow.key import counterpart
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_KNOWN, F_PASSED, F_SWAPPED, Flow
+from appliance.model.flow import F_BYPASS, F_DROPPED, F_KNOWN, F_PASSED, F_SWAPPED, F_WATCHED, Flow
 from appliance.model.mark import BLOCKED, SETTLED, SETTLED_ORIGINAL, SETTLED_REPLY, turned
 from appliance.model.origin import REPLY, UNKNOWN, Origin
 from appliance.model.packet import (
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _TUNNELS = frozenset((PROTO_IPIP, PROTO_IPV6, PROTO_GRE))
 _FTP = 21
+_ENDS_WATCH = F_DROPPED | F_BYPASS | F_PASSED
 # Record kinds that need no parser.
 _PLAIN_RECORDS = frozenset(("alert", "drop", "flow", "netflow", "stats", "arp"))
 
@@ -97,7 +98,7 @@ def _opens_another(work: Work, flow: Flow) -> bool:
 def remember(pipe: Pipeline, work: Work) -> int:
     """Give what the kernel may remember of the connection of a packet, in the kernel's directions."""
     flow, packet, origin = work.flow or work.related, work.packet, work.origin
-    if flow is None or flow.queue < 0:
+    if flow is None or flow.queue < 0 or (flow.flags & F_WATCHED and _still_watched(flow)):
         return 0
     bits = _bits(pipe, packet, flow)
     if bits != flow.kernel:
@@ -107,6 +108,16 @@ def remember(pipe: Pipeline, work: Work) -> int:
     direction = packet.direction if work.flow is not None else _about(packet, flow)
     same = (origin.reply == REPLY) == (direction == TOCLIENT)
     return bits if same else turned(bits)
+
+
+def _still_watched(flow: Flow) -> bool:
+    """Tell whether a flow that rules look at has come to nothing that could end that: the everyday case."""
+    if flow.flags & _ENDS_WATCH:
+        return False
+    tcp, detect = flow.tcp, flow.detect
+    if tcp is None or tcp.client.depth_reached or tcp.server.depth_reached:
+        return False
+    return detect is None or not detect.ended
 
 
 def _about(packet: Packet, flow: Flow) -> int:
@@ -160,7 +171,10 @@ def _uninspected(pipe: Pipeline, flow: Flow) -> int:
         return SETTLED
     inspected, controlled = _wishes(pipe, flow)
     if inspected and pipe.detector is not None and not _over(flow):
-        return _beyond_depth(pipe, flow)
+        bits = _beyond_depth(pipe, flow)
+        if not bits and flow.proto == PROTO_TCP:
+            flow.flags |= F_WATCHED
+        return bits
     waits = (controlled or (inspected and pipe.recorded)) and _app_waits(flow)
     return _beyond_depth(pipe, flow) if waits or _announces(pipe, flow) else SETTLED
 
