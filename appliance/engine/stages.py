@@ -276,6 +276,8 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
         return _CONTINUE
     if flow.flags & F_BYPASS or flow.kernel & mark.SETTLED == mark.SETTLED:
         return _CONTINUE
+    if _refuse_unseen(pipe, work):
+        return _STOP
     known = flow.tcp is not None
     result = pipe.tracker.handle(packet, flow, work.now)
     if result.reused:
@@ -304,6 +306,18 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
     if result.bypass:
         pipe.bypass(flow)
     return _CONTINUE
+
+
+def _refuse_unseen(pipe: Pipeline, work: Work) -> bool:
+    """Drop a segment whose last bytes did not fit into the kernel's message: its receiver would read them.
+
+    No common stack makes segments that large (the limit is 65,531 bytes of IP), so it asks to be overlooked.
+    """
+    if work.origin is None or not work.origin.unseen or not inspection.prevents(pipe, work.packet):
+        return False
+    work.decide(Decision(Verdict.DROP, Reason.BYTES_UNSEEN, "stream"))
+    work.note("stream", "drop", "its last bytes were not handed over")
+    return True
 
 
 def _report_stream(pipe: Pipeline, work: Work, flow: Flow, events: list[str]) -> None:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     FRAGMENT_LIMIT = "fragment_limit"
     FRAGMENT_INVALID = "fragment_invalid"
     FRAGMENT_UNJUDGED = "fragment_unjudged"
+    BYTES_UNSEEN = "bytes_unseen"
     FLOW_TABLE_FULL = "flow_table_full"
     FIREWALL = "firewall"
     FLOW_DENIED = "flow_denied"
