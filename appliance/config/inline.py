@@ -18,8 +18,8 @@ def inline_defaults(settings: Settings) -> Settings:
 def inline_facts(settings: Settings) -> Settings:
     """Set what the datapath decides, whatever a file says.
 
-    Segments are judged one by one, ACKs without data stay in the kernel, and the kernel puts fragments together
-    before it hands a datagram over: a fragment that comes by itself would pass unjudged.
+    Segments are judged one by one, ACKs without data stay in the kernel, and the kernel puts fragments
+    together before it hands a datagram over: a fragment that comes by itself would pass unjudged.
     """
     stream = replace(settings.stream, inline=True, bare_acks=False)
     return replace(settings, stream=stream, defrag=replace(settings.defrag, unjudged="drop"))
