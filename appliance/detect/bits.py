@@ -32,6 +32,21 @@ class Effect:
         raise NotImplementedError
 
 
+class KeepEffect(Effect):
+    """``tls.store``: the certificates of the connection are to be stored."""
+
+    __slots__ = ()
+
+    @override
+    def apply(self, ctx: Context) -> None:
+        """Tell the transaction that has matched, or the last one of the flow."""
+        app = ctx.flow.app if ctx.flow is not None else None
+        if ctx.tx is not None:
+            ctx.tx.keep()
+        elif app is not None and app.parser is not None and app.parser.transactions:
+            app.parser.transactions[-1].keep()
+
+
 def is_check(node: Bits | FlowInt) -> bool:
     """Tell whether the node is a condition, and not an effect."""
     if hasattr(node, "command"):

@@ -12,6 +12,7 @@ from appliance.detect.errors import RefusedError
 from appliance.detect.fastpattern import choose
 from appliance.detect.frames import FrameTest
 from appliance.detect.headers import TRANSPORTS, Header
+from appliance.detect.matchers import KindMatcher
 from appliance.detect.packettests import AppEventMatcher, AppProtocolMatcher, HookMatcher, PacketBufferTest
 from appliance.detect.reputation import CountryMatcher, ReputationMatcher
 from appliance.detect.sigclass import classify
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # Buffers that somebody has to compute, to what they are called where that is switched on.
 _NEEDS = {"file.magic": "magic", "email.body_md5": "body-md5"}
 ACTIONS = frozenset(("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth", "pass", "config"))
+# Protocols of rule headers that a matcher tells apart.
+_KINDS = frozenset(("vxlan", "geneve", "arp", "ether"))
 # Options that mean nothing to evaluation.
 DESCRIPTIVE = frozenset(
     ("rawbytes", "noalert", "alert", "target", "bypass", "prefilter", "nocase", "fast_pattern", "requires")
@@ -104,6 +107,8 @@ class RuleBuilder:
                 self._state_test("hook", rule.hook, AT_OR_PAST)
         elif rule.hook:
             self.signature.matchers.append(HookMatcher(rule.hook))
+        if rule.protocol in _KINDS:
+            self.signature.matchers.append(KindMatcher(rule.protocol))
         self.signature.spans = rule.direction == "=>"
 
     def _option(self, node: Any, current: Segment | None) -> Segment | None:
@@ -199,6 +204,8 @@ class RuleBuilder:
             self._state_test("app-layer-state", node.name, node.operator, node.position)
         elif isinstance(node, tree.ConfigOption):
             self.signature.settings.append(node)
+        elif keyword == "tls.store":
+            self.signature.effects.append(bits.KeepEffect())
         elif not (self._file(node) or self._packet(node) or self._transaction(node)):
             name = keyword or type(node).__name__.lower()
             raise RefusedError(name, f"keyword {name} is not supported", node.position)

@@ -30,7 +30,7 @@ _OWN = frozenset(
      "datarep", "entropy", "flow", "frame", "flowbits", "flowint", "xbits", "hostbits", "threshold",
      "detection_filter", "tag", "filestore", "filemd5", "filesha1", "filesha256", "app-layer-protocol",
      "app-layer-event", "iprep", "geoip", "pkt_data", "depth", "offset", "distance", "within",
-     "startswith", "endswith", "replace")
+     "startswith", "endswith", "replace", "tls.store")
 )  # fmt: skip
 SUPPORTED: frozenset[str] = (
     _OWN | ACTIONS | DESCRIPTIVE | packetkeys.KEYWORDS | files.KEYWORDS

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.addresses import AddressMatcher, PortMatcher
 from appliance.model.flow import FlowState
-from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP
+from appliance.model.packet import (
+    PROTO_AH,
+    PROTO_ESP,
+    PROTO_GRE,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_IGMP,
+    PROTO_IPIP,
+    PROTO_IPV6,
+    PROTO_SCTP,
+    PROTO_TCP,
+    PROTO_UDP,
+)
 from appliance.model.tcp import TcpState
 from appliance.rulelang.tree import IpProto
 
@@ -31,8 +43,19 @@ TRANSPORTS: dict[str, tuple[frozenset[int] | None, int]] = {
     "icmpv4": (frozenset((PROTO_ICMP,)), 0),
     "icmpv6": (frozenset((PROTO_ICMPV6,)), 0),
     "sctp": (frozenset((PROTO_SCTP,)), 0),
+    "igmp": (frozenset((PROTO_IGMP,)), 0),
+    "ipip": (frozenset((PROTO_IPIP, PROTO_IPV6)), 0),
+    "gre": (frozenset((PROTO_GRE,)), 0),
+    "esp": (frozenset((PROTO_ESP,)), 0),
+    "ah": (frozenset((PROTO_AH,)), 0),
+    "vxlan": (frozenset((PROTO_UDP,)), 0),
+    "geneve": (frozenset((PROTO_UDP,)), 0),
     "pkthdr": (None, 0),
+    "ether": (None, 0),
+    "arp": (None, 0),
 }
+# Rules that packets without an IP header concern as well.
+BELOW_IP = frozenset(("pkthdr", "ether", "arp"))
 WITH_PORTS = frozenset((PROTO_TCP, PROTO_UDP, PROTO_SCTP))
 
 
@@ -95,7 +118,7 @@ class Header:
         self.protocols, self.version = TRANSPORTS.get(rule.protocol, (None, 0))
         if self.protocols is None:
             self.protocols = _named(rule)
-        self.non_ip: bool = rule.protocol == "pkthdr"
+        self.non_ip: bool = rule.protocol in BELOW_IP
         self.both_ways: bool = rule.direction == "<>"
         self.transaction: bool = rule.direction == "=>"
         self.source = interner.addresses(rule.source)

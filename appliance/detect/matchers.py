@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from appliance.detect.context import Context
 
 Getter = Callable[["Context"], int]
+_ETH_ARP = 0x0806
 # A getter's answer when the packet has no such field.
 MISSING = -1 << 65
 # Old names of events.
@@ -148,6 +149,41 @@ class ChecksumMatcher(Matcher):
         if packet.ip_version != self.version or (self.protocol and packet.proto != self.protocol):
             return False
         return bool(packet.csum & self.bit) == self.invalid
+
+
+class KindMatcher(Matcher):
+    """Rules for ``vxlan``, ``geneve``, ``arp`` and ``ether``: what the packet carries, or what it is."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        """Take over the protocol of the rule."""
+        self.kind = kind
+
+    @override
+    def match(self, ctx: Context) -> bool:
+        """Look at the packet that is carried, or at the Ethernet header."""
+        packet = ctx.packet
+        if self.kind == "arp":
+            return packet.ethertype == _ETH_ARP
+        if self.kind == "ether":
+            return bool(packet.eth_src)
+        return packet.inner is not None and packet.inner.tunnel == self.kind
+
+
+class VersionMatcher(Matcher):
+    """``l3_proto``: the version of IP."""
+
+    __slots__ = ("version",)
+
+    def __init__(self, name: str) -> None:
+        """Take over ``ipv4``, ``ip4``, ``ipv6`` or ``ip6``."""
+        self.version = int(name[-1])
+
+    @override
+    def match(self, ctx: Context) -> bool:
+        """Compare."""
+        return ctx.packet.ip_version == self.version
 
 
 class SameAddress(Matcher):

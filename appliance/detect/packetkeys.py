@@ -21,9 +21,10 @@ from appliance.detect.matchers import (
     RpcMatcher,
     SameAddress,
     StreamSizeMatcher,
+    VersionMatcher,
     VlanMatcher,
 )
-from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP
+from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_IGMP, PROTO_TCP
 from appliance.rulelang import tree
 
 if TYPE_CHECKING:
@@ -94,10 +95,26 @@ def _icmp6_mtu(ctx: Context) -> int:
     return int.from_bytes(field, "big") if len(field) == 4 else MISSING
 
 
-def _igmp_type(ctx: Context) -> int:
+def _igmp(place: int) -> Getter:
+    """Make a getter of one byte of the header of IGMP (RFC 3376 section 4): type, then code."""
+
+    def getter(ctx: Context) -> int:
+        packet = ctx.packet
+        at = packet.l4_off + place
+        field = packet.frame[at : at + 1] if packet.proto == PROTO_IGMP else b""
+        return field[0] if field else MISSING
+
+    return getter
+
+
+def _vni(ctx: Context) -> int:
+    """Network identifier of the VXLAN header (RFC 7348 section 5), for what it carries as well."""
     packet = ctx.packet
-    kind = packet.frame[packet.l4_off : packet.l4_off + 1] if packet.proto == 2 else b""
-    return kind[0] if kind else MISSING
+    if packet.tunnel == "vxlan" and packet.outer is not None:
+        packet = packet.outer
+    elif packet.inner is None or packet.inner.tunnel != "vxlan":
+        return MISSING
+    return int.from_bytes(packet.frame[packet.payload_off + 4 : packet.payload_off + 7], "big")
 
 
 def _vlan_layers(ctx: Context) -> int:
@@ -126,7 +143,9 @@ FIELDS: dict[str, Getter] = {
     "icmp_id": _getter("icmp_id", _ICMP, -1),
     "icmp_seq": _getter("icmp_seq", _ICMP, -1),
     "icmpv6.mtu": _icmp6_mtu,
-    "igmp.type": _igmp_type,
+    "igmp.type": _igmp(0),
+    "igmp.code": _igmp(1),
+    "vxlan_vni": _vni,
     "vlan.layers": _vlan_layers,
     "flow.age": _flow_age,
     "flow.pkts_toserver": _flow("pkts_ts"),
@@ -142,7 +161,9 @@ IP_OPTIONS = {
     "rr": 7, "lsrr": 131, "lsrre": 131, "eol": 0, "nop": 1, "ts": 68, "sec": 130, "esec": 133,
     "ssrr": 137, "satid": 136, "any": -1,
 }  # fmt: skip
-TEXTS = frozenset(("ipopts", "ftpbounce", "sameip", "decode-event", "engine-event", "stream-event"))
+TEXTS = frozenset(
+    ("ipopts", "ftpbounce", "sameip", "l3_proto", "decode-event", "engine-event", "stream-event")
+)
 _OTHER = frozenset(("vlan.id", "stream_size", "ip_proto", "rpc", "tcp.flags", "flags", "fragbits"))
 KEYWORDS = frozenset(FIELDS) | frozenset(_FLOW_SIDES) | TEXTS | _OTHER | frozenset(CHECKSUMS)
 
@@ -186,6 +207,8 @@ def _text(node: tree.Text) -> Matcher | None:
         return ChecksumMatcher(node)
     if node.keyword == "ftpbounce":
         return BounceMatcher()
+    if node.keyword == "l3_proto":
+        return VersionMatcher(node.argument)
     if node.keyword == "sameip":
         return SameAddress()
     if node.keyword in {"decode-event", "engine-event"}:

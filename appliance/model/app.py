@@ -155,6 +155,9 @@ class Transaction:
         """Give what a keyword compares in one direction; :meth:`value` unless a protocol tells them apart."""
         return self.value(name)
 
+    def keep(self) -> None:
+        """Take note that a rule wants its certificates stored; most have none."""
+
     def log(self) -> dict[str, Any]:
         """Give the body of the EVE record, in Suricata's field names."""
         raise NotImplementedError

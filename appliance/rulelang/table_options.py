@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from appliance.rulelang import application, byteops, content, describe, files, packet, pcre, state
+from appliance.rulelang import application, byteops, content, dates, describe, files, packet, pcre, state
 from appliance.rulelang.keyword import MAY, MUST, NO, Keyword
 from appliance.rulelang.modbus import read_modbus
 
+_TLS = ("tls", "dtls")
 _FILES = ("http1", "http2", "smtp", "ftp", "ftp-data", "smb", "nfs")
 
 _META = (
@@ -111,7 +112,6 @@ _IPOPTS = "rr|eol|nop|ts|sec|esec|lsrr|ssrr|satid|any"
 _CSUM = "valid|invalid"
 _SSL = r"!?(?:ssl(?:v2|v3)|tls1\.[0-3])"
 _SSL_STATE = r"!?(?:client_hello|server_hello|client_keyx|server_keyx|unknown)"
-_DATE = r"(?:<|>)?[0-9t: -]{4,20}(?:<>[0-9t: -]{4,20})?"
 
 # protocols | name [alias ...] | syntax | pattern of the argument; "(?-i)" keeps case
 _TEXTS = (
@@ -141,8 +141,6 @@ _TEXTS = (
         rf"{_SSL_STATE}(?:[|,]\s*{_SSL_STATE})*",
     ),
     ("tls dtls", "tls.version", "1.0|1.1|1.2|1.3", r"(?:ssl ?v?[23]|(?:tls ?v?)?1\.[0-3]|0x[0-9a-f]{1,4})"),
-    ("tls", "tls_cert_notbefore", "[<|>]date[<>date]", _DATE),
-    ("tls", "tls_cert_notafter", "[<|>]date[<>date]", _DATE),
     ("ssh", "ssh.protoversion", "number or 2_compat", r"[0-9.]+|2_compat"),
     (
         "http2",
@@ -169,7 +167,8 @@ _TEXTS = (
     ("enip", "cip_service", "service[,class[,[!]attribute]]", r"\d{1,3}(?:,\d{1,5}(?:,!?\d{1,5})?)?"),
 )
 
-_TLS_PLAIN = ("tls.store", "tls_cert_expired", "tls_cert_valid")
+_TLS_PLAIN = (("tls.store", "tls_store"), ("tls_cert_expired", ""), ("tls_cert_valid", ""))
+_TLS_DATES = ("tls_cert_notbefore", "tls_cert_notafter")
 
 _QUOTED = r".{1,2048}"
 _CODEC = r"(?:max-size\s+\d{1,8}\s*(?:[kKmM][bB])?)?"
@@ -212,8 +211,11 @@ def option_keywords() -> Iterator[Keyword]:
             tuple(aliases),
             pattern=pattern,
         )
-    for name in _TLS_PLAIN:
-        yield Keyword(name, "match", application.read_plain, argument=NO, protocols=("tls",))
+    for name, alias in _TLS_PLAIN:
+        names = (alias,) if alias else ()
+        yield Keyword(name, "match", application.read_plain, argument=NO, protocols=_TLS, aliases=names)
+    for name in _TLS_DATES:
+        yield Keyword(name, "match", dates.read_date, "[<|>]date[<>date]", MUST, _TLS)
     for name, argument, syntax, pattern in _TRANSFORMS:
         yield Keyword(name, "transform", application.read_transform, syntax, argument, pattern=pattern)
     for name, hint in _REFUSED:

@@ -91,6 +91,7 @@ SPECS = (
         parser=MdnsParser,
         probings=tuple(Probing(probe, direction, _MULTICAST_PORT) for direction in DIRECTIONS),
         buffers=_buffers("mdns"),
+        values=(ValueSpec("mdns.rrtype", ("mdns",), DIRECTIONS),),
         log="mdns",
         events=EVENTS,
         frames=frozenset(("pdu",)),

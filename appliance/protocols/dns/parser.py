@@ -62,13 +62,13 @@ class DnsTransaction(Transaction):
 
     @override
     def value(self, name: str) -> Any:
-        """Give ``dns.opcode``, ``dns.rcode`` or the types of all records."""
+        """Give ``dns.opcode``, ``dns.rcode`` or the types of all records (``dns.rrtype``, ``mdns.rrtype``)."""
         message = self.message
         if name == "dns.opcode":
             return message.opcode
         if name == "dns.rcode":
             return message.rcode
-        if name == "dns.rrtype":
+        if name.endswith(".rrtype"):
             kinds = [question.type for question in message.questions]
             return kinds + [record.type for record in message.answers]
         return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.model.app import COMPLETE, START, BufferSpec
+from appliance.model.app import COMPLETE, START, BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.spec import Pattern, ProtocolSpec
-from appliance.protocols.ssh.parser import BANNER, KEX, SshParser
+from appliance.protocols.ssh.parser import BANNER, KEX, SshParser, same_version
 
 _BOTH = (TOSERVER, TOCLIENT)
 _BANNER = (Pattern(b"SSH-"),)
@@ -34,6 +34,7 @@ SPECS = (
             BufferSpec("ssh.hassh.server", ("ssh",), (TOCLIENT,), KEX),
             BufferSpec("ssh.hassh.server.string", ("ssh",), (TOCLIENT,), KEX),
         ),
+        values=(ValueSpec("ssh.protoversion", ("ssh",), _BOTH, BANNER, same_version),),
         log="ssh",
         events=frozenset(("invalid_banner", "invalid_record", "long_banner", "long_kex_record")),
     ),

@@ -47,6 +47,11 @@ class SshSide:
         return found
 
 
+def same_version(value: str, argument: str) -> bool:
+    """Compare with ``ssh.protoversion``: a version, or ``2_compat`` for all that speak SSH 2 (RFC 4253 5.1)."""
+    return value in {"2", "2.0", "1.99"} if argument == "2_compat" else value == argument
+
+
 class SshTransaction(Transaction):
     """The one transaction of a connection."""
 
@@ -65,6 +70,11 @@ class SshTransaction(Transaction):
         side = self.sides[TOCLIENT if ".server" in name else TOSERVER]
         text = side.hassh_text if name.endswith(".string") else side.hassh
         return text.encode() or None
+
+    @override
+    def compared(self, name: str, direction: int) -> Any:
+        found = self.sides[direction].proto if name == "ssh.protoversion" else b""
+        return found.decode("ascii", "replace") or None
 
     @override
     def log(self) -> dict[str, Any]:

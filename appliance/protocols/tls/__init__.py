@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from appliance.model.app import COMPLETE, START, BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
 from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probing, ProtocolSpec
-from appliance.protocols.tls import dtls, log
+from appliance.protocols.tls import dtls, rules
 from appliance.protocols.tls.parser import CERT, DONE, HELLO, HELLO_DONE, TlsParser
 from appliance.protocols.tls.records import valid_version
 from appliance.protocols.tls.sslv2 import is_client_hello
@@ -70,41 +68,6 @@ EVENTS = frozenset(
     )
 )
 
-_VERSION_ARGUMENTS = {
-    "1.0": (0x0301, 0xFEFF),
-    "1.1": (0x0302,),
-    "1.2": (0x0303, 0xFEFD),
-    "1.3": (0x0304, 0xFEFC),
-    "sslv2": (0x0002,),
-    "sslv3": (0x0300,),
-    "tls1.0": (0x0301,),
-    "tls1.1": (0x0302,),
-    "tls1.2": (0x0303,),
-    "tls1.3": (0x0304,),
-}
-
-
-def _same_version(value: Any, argument: str) -> bool:
-    """Compare a version number with what a rule writes: ``1.2``, ``0x7f16``."""
-    text = argument.strip().strip('"').lower()
-    if text.startswith("0x"):
-        return (
-            bool(value == int(text, 16)) if all(c in "0123456789abcdef" for c in text[2:] or "x") else False
-        )
-    wanted = _VERSION_ARGUMENTS.get(text, ())
-    return value in wanted or (text.endswith("1.3") and value >> 8 == 0x7F)
-
-
-def _named_version(value: Any, argument: str) -> bool:
-    """Compare with a list of ``ssl_version``: ``sslv3,tls1.0``, each of them negated by ``!``."""
-    names = [part.strip().lower() for part in argument.split(",")]
-    refused = [name[1:].strip() for name in names if name.startswith("!")]
-    present = {key for key, numbers in _VERSION_ARGUMENTS.items() if log.VERSIONS.get(numbers[0]) == value}
-    if refused:
-        return not present & set(refused)
-    return bool(present & set(names))
-
-
 def _probe(data: bytes) -> int:
     """A handshake or alert record with a version that exists, or an SSL 2.0 hello."""
     if len(data) < 6:
@@ -128,9 +91,13 @@ def _buffers(protocol: str) -> tuple[BufferSpec, ...]:
 
 def _values(protocol: str) -> tuple[ValueSpec, ...]:
     """Give what both compare; ``ssl_version`` names versions of TLS only."""
+    validity = ("tls_cert_notbefore", "tls_cert_notafter")
     return (
-        ValueSpec("tls.version", (protocol,), _BOTH, HELLO, _same_version),
+        ValueSpec("tls.version", (protocol,), _BOTH, HELLO, rules.same_version),
         ValueSpec("tls.cert_chain_len", (protocol,), (TOCLIENT,), CERT),
+        *(ValueSpec(name, (protocol,), (TOCLIENT,), CERT) for name in validity),
+        ValueSpec("tls_cert_valid", (protocol,), (TOCLIENT,), CERT, rules.is_so),
+        ValueSpec("tls_cert_expired", (protocol,), (TOCLIENT,), CERT, rules.is_so),
     )
 
 
@@ -148,7 +115,8 @@ SPECS = (
         buffers=_buffers("tls"),
         values=(
             *_values("tls"),
-            ValueSpec("ssl_version", ("tls",), _BOTH, HELLO, _named_version),
+            ValueSpec("ssl_version", ("tls",), _BOTH, HELLO, rules.named_version),
+            ValueSpec("ssl_state", ("tls",), _BOTH, test=rules.in_state),
         ),
         log="tls",
         aliases=("ssl",),

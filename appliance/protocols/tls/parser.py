@@ -18,6 +18,14 @@ from appliance.protocols.tls.records import HandshakeReader, RecordReader
 IN_PROGRESS, HELLO, CERT, HELLO_DONE, DONE = 1, 20, 40, 50, 60
 
 
+_SECOND = 1_000_000_000
+# Messages that ``ssl_state`` names, by their type; of the others it says only that they are unknown.
+_MESSAGES = {
+    records.CLIENT_HELLO: "client_hello",
+    records.SERVER_HELLO: "server_hello",
+    records.SERVER_KEY_EXCHANGE: "server_keyx",
+    records.CLIENT_KEY_EXCHANGE: "client_keyx",
+}
 # Frames of the content of some records.
 _FRAMES = {records.ALERT: "alert", records.HEARTBEAT: "heartbeat"}
 
@@ -25,7 +33,7 @@ _FRAMES = {records.ALERT: "alert", records.HEARTBEAT: "heartbeat"}
 class TlsTransaction(Transaction):
     """One handshake: both hellos, the server's certificates, the events."""
 
-    __slots__ = ("greeted", "certs", "chain", "client", "origin", "server")
+    __slots__ = ("certs", "certified", "chain", "client", "greeted", "messages", "origin", "server", "store")
 
     def __init__(self, tx_id: int) -> None:
         """Start before the first message."""
@@ -34,6 +42,9 @@ class TlsTransaction(Transaction):
         self.server: Hello | None = None
         self.chain: list[bytes] = []
         self.certs: list[Certificate | None] = [None, None]
+        self.certified = 0  # when the server's certificate came, in nanoseconds since the epoch
+        self.messages: tuple[set[str], set[str]] = (set(), set())  # what each side has sent, for rules
+        self.store = False  # a rule wants the server's certificates kept
         self.greeted = False  # the server has said all that it says in the clear
         self.origin = ""  # protocol that the connection spoke before
 
@@ -66,13 +77,17 @@ class TlsTransaction(Transaction):
             return len(self.chain) if self.chain else None
         if name == "ssl_version":
             return log.version_name(self)
+        return _validity(cert, name, self.certified // _SECOND) if cert is not None else None
+
+    @override
+    def compared(self, name: str, direction: int) -> Any:
         if name == "ssl_state":
-            return self.progress[TOSERVER], self.progress[TOCLIENT]
-        if name == "tls_cert_notbefore":
-            return cert.not_before if cert else None
-        if name == "tls_cert_notafter":
-            return cert.not_after if cert else None
-        return None
+            return frozenset(self.messages[direction])
+        return self.value(name)
+
+    @override
+    def keep(self) -> None:
+        self.store = True
 
     @override
     def log(self) -> dict[str, Any]:
@@ -81,6 +96,17 @@ class TlsTransaction(Transaction):
     @override
     def records(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         return [log.body(self, options)] if self.client is not None or self.server is not None else []
+
+
+def _validity(cert: Certificate, name: str, seconds: int) -> Any:
+    """Give what rules ask of a certificate's validity at the time when it was shown."""
+    if name == "tls_cert_notbefore":
+        return cert.not_before
+    if name == "tls_cert_notafter":
+        return cert.not_after
+    if name == "tls_cert_expired":
+        return seconds > cert.not_after
+    return cert.not_before <= seconds <= cert.not_after if name == "tls_cert_valid" else None
 
 
 def _certificate_text(pick: str) -> Any:
@@ -196,6 +222,8 @@ class TlsParser(Parser):
             side.reader.marks = []
         for kind, body in side.reader.feed(chunk, encrypted=side.encrypted):
             self._record(direction, side, kind, body)
+        if "invalid_handshake_message" in side.handshakes.events:
+            tx.messages[direction].add("unknown")
         self._collect(side.reader.events, side.handshakes.events)
         self._note_frames(direction, side.reader)
         self._finish()
@@ -237,6 +265,7 @@ class TlsParser(Parser):
             side.reader.dead = True  # no TLS follows what was to be its first message
         if hello is not None:
             self.tx.client = hello
+            self.tx.messages[direction].add("client_hello")
             self.tx.advance(direction, HELLO)
         return chunk[used:]
 
@@ -261,6 +290,8 @@ class TlsParser(Parser):
 
     def _handshake(self, direction: int, kind: int, content: bytes) -> None:
         tx = self.tx
+        if kind in _MESSAGES:
+            tx.messages[direction].add(_MESSAGES[kind])
         if kind == records.CLIENT_HELLO and direction == TOSERVER:
             if tx.client is None:
                 tx.client = parse_hello(content, client=True)
@@ -290,6 +321,7 @@ class TlsParser(Parser):
                 self._collect(["invalid_certificate"])
             if direction == TOCLIENT:
                 tx.chain = chain
+                tx.certified = self.now
         tx.advance(direction, CERT)
 
     def _collect(self, *groups: list[str]) -> None:
