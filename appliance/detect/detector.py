@@ -110,6 +110,7 @@ class Detector:
         ctx.replaces = []
         found: list[Match] = []
         keep = 0
+        self._packets.inline = inline
         self._packets.inspect(state, allowed, found)
         if flow is not None and state is not None and flow.app is not None and flow.app.parser is not None:
             self._transactions.inspect(allowed, found)

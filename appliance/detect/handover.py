@@ -65,7 +65,7 @@ class Translation:
         if self.new.once - self.old.once:
             # Rules that look at a flow once have to look at this one; those from before do so again.
             flow.flags &= ~(F_IPONLY_TS | F_IPONLY_TC)
-            state.app_seen = ["", ""]
+            state.recognised = [bool(flow.app_proto)] * 2
         for tail in state.tails:
             tail.hits = {self.rules[rule]: end for rule, end in tail.hits.items() if rule in self.rules}
         app = flow.app

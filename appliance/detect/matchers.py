@@ -165,7 +165,7 @@ class KindMatcher(Matcher):
         """Look at the packet that is carried, or at the Ethernet header."""
         packet = ctx.packet
         if self.kind == "arp":
-            return packet.ethertype == _ETH_ARP
+            return bool(packet.ethertype == _ETH_ARP)
         if self.kind == "ether":
             return bool(packet.eth_src)
         return packet.inner is not None and packet.inner.tunnel == self.kind
@@ -183,7 +183,7 @@ class VersionMatcher(Matcher):
     @override
     def match(self, ctx: Context) -> bool:
         """Compare."""
-        return ctx.packet.ip_version == self.version
+        return bool(ctx.packet.ip_version == self.version)
 
 
 class SameAddress(Matcher):

@@ -62,7 +62,7 @@ def write_fields(value: object, fields: dict[str, Field]) -> dict[str, Any]:
 def dump_flow(detector: Detector, state: FlowDetect) -> dict[str, Any]:
     """Give the state of a flow: the tails that a signature may span, and what has matched."""
     data = write_fields(state, _FLOW)
-    data["app_seen"] = [name[:256] for name in state.app_seen]
+    data["recognised"] = list(state.recognised)
     data["tails"] = [_dump_tail(detector, state, tail) for tail in state.tails]
     return data
 
@@ -84,12 +84,12 @@ def restore_flow(detector: Detector, data: object) -> FlowDetect | None:
     state.names = detector.names
     if not isinstance(data, dict) or not read_fields(state, _FLOW, data):
         return None
-    seen, tails = data.get("app_seen"), data.get("tails")
-    if not (isinstance(seen, list) and len(seen) == 2 and all(_NAME.fits(name) for name in seen)):
+    told, tails = data.get("recognised"), data.get("tails")
+    if not (isinstance(told, list) and len(told) == 2 and all(isinstance(one, bool) for one in told)):
         return None
     if not (isinstance(tails, list) and len(tails) == 2):
         return None
-    state.app_seen = list(seen)
+    state.recognised = list(told)
     both = zip(state.tails, tails, strict=True)
     return state if all(_restore_tail(detector, tail, one) for tail, one in both) else None
 

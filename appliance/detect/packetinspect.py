@@ -58,6 +58,7 @@ class PacketInspector:
         self._stream: bytes = b""
         self._tail: StreamTail | None = None
         self._streamed: bool = False
+        self.inline = False  # verdicts are carried out: streams do not wait for acknowledgements
 
     def inspect(self, state: FlowDetect | None, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate all rules but those on transactions; matches go to ``found``."""
@@ -113,17 +114,29 @@ class PacketInspector:
         candidates.update(index.lookup(packet.dst))
 
     def _by_application(self, state: FlowDetect, candidates: set[int]) -> None:
-        """Add rules that ask for the application alone, when it becomes known."""
+        """Add rules on the application alone, once recognition of the packet's direction has ended.
+
+        It may end with a packet of the other direction, which acknowledges data.
+        """
         flow = self._ctx.flow
         app = flow.app
-        if app is None:
+        if app is None or self._ctx.packet.pseudo or not self._ruleset.protocol_only:
             return
-        if flow.tcp is not None and not self._ctx.established:
-            return  # announced by another flow, and not there yet
-        proto = (app.tc if self._ctx.direction else app.ts) or app.proto
-        if proto and proto != state.app_seen[self._ctx.direction]:
-            state.app_seen[self._ctx.direction] = proto
+        here = self._ctx.direction
+        told, state.recognised[here] = state.recognised[here], False
+        again, state.again[here] = state.again[here], False
+        for direction in (0, 1):
+            if app.settled[direction]:
+                app.settled[direction] = False
+                if direction == here:
+                    told = True
+                else:
+                    state.recognised[direction] = True
+        if told:
             candidates.update(self._ruleset.protocol_only)
+            state.again[here] = self.inline and flow.tcp is not None
+        elif again:
+            candidates.update(self._ruleset.protocol_states)
 
     def _by_content(self, candidates: set[int]) -> tuple[Signature, ...]:
         """Add rules whose pattern fits; give those that need none and fit the shape of the packet."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from appliance.rulelang.tree import AppProtocol
 
 
+# What the application is while it has not been recognised.
+UNKNOWN = "unknown"
+
+
 class PacketBufferTest:
     """A chain of steps on a header of the packet."""
 
@@ -64,25 +68,31 @@ class AppProtocolMatcher(Matcher):
             return False
         found = self._found(ctx)
         if self.negated:
-            return "unknown" not in found and not self.names.intersection(found)
-        return bool(self.names.intersection(found))
+            known = [name for name in found if name != UNKNOWN]
+            return bool(known) and not all(name in self.names for name in known)
+        return any(name in self.names for name in found)
 
     def _found(self, ctx: Context) -> tuple[str, ...]:
         """Give the names that count in this mode."""
         app = ctx.flow.app
         if app is None:
-            return ("unknown",)
-        proto = app.proto
-        server = app.ts or proto or "unknown"
-        client = app.tc or proto or "unknown"
-        modes = {
-            "final": (proto or "unknown",),
-            "either": (server, client),
-            "to_server": (server,),
-            "to_client": (client,),
-            "original": (app.orig or "unknown",),
-        }
-        return modes.get(self.mode, (client if ctx.direction else server,))
+            return (UNKNOWN,)
+        if self.mode == "final":
+            return (app.proto or UNKNOWN,)
+        if self.mode == "original":
+            return (app.orig or UNKNOWN,)
+        if self.mode == "either":
+            return (_recognised(ctx, 0), _recognised(ctx, 1))
+        ways = {"to_server": 0, "to_client": 1}
+        return (_recognised(ctx, ways.get(self.mode, ctx.direction)),)
+
+
+def _recognised(ctx: Context, direction: int) -> str:
+    """Say what one direction was recognised as; of datagrams, one direction tells for both."""
+    app = ctx.flow.app
+    if ctx.flow.tcp is not None and not app.done[direction]:
+        return UNKNOWN
+    return (app.tc if direction else app.ts) or app.proto or UNKNOWN
 
 
 class HookMatcher(Matcher):

@@ -54,6 +54,8 @@ class Ruleset:
         self._cache = cache
         self.address_only = self._address_index()
         self.protocol_only = [s.index for s in signatures if s.kind is Kind.PROTOCOL]
+        # Those that ask for the state of the connection too, and are looked at by the application alone.
+        self.protocol_states = [i for i in self.protocol_only if signatures[i].header.established >= 0]
         self.groups = self._packet_groups()
         self.packet_events = self._packet_events()
         self.non_ip = [s.index for s in signatures if s.header.non_ip and event_of(s) is None]

@@ -77,15 +77,27 @@ class FlowDetect:
     """Detection's part of a flow: stream tails, what fired once, whether inspection has ended.
 
     ``established`` is what the flow was after the packet before, ``inspected`` that there was one; ``names``
-    says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`).
+    says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`). ``recognised`` are
+    directions whose recognition has ended, for the next packet that goes their way.
     """
 
-    __slots__ = ("app_seen", "ended", "established", "events_seen", "inspected", "names", "once", "tails")
+    __slots__ = (
+        "again",
+        "ended",
+        "established",
+        "events_seen",
+        "inspected",
+        "names",
+        "once",
+        "recognised",
+        "tails",
+    )
 
     def __init__(self) -> None:
         """Start with nothing seen."""
         self.tails: list[StreamTail] = [StreamTail(), StreamTail()]
-        self.app_seen: list[str] = ["", ""]
+        self.recognised: list[bool] = [False, False]
+        self.again: list[bool] = [False, False]
         self.once: set[int] = set()
         self.events_seen: list[int] = [0, 0]
         self.ended: bool = False
@@ -96,7 +108,8 @@ class FlowDetect:
     def turn(self) -> None:
         """Exchange the directions: the flow was found to run the other way."""
         self.tails.reverse()
-        self.app_seen.reverse()
+        self.recognised.reverse()
+        self.again.reverse()
         self.events_seen.reverse()
 
 

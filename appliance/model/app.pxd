@@ -35,4 +35,5 @@ cdef class AppState:
     cdef public bint resuming
     cdef public int changes, first, tries
     cdef public Py_ssize_t reported, files
-    cdef public list probe, events, done, ends, fed, position
+    cdef public list probe, events, done, ends, fed, position, settled
+    cdef public tuple announced

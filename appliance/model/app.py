@@ -303,9 +303,11 @@ class AppState:
 
     ``proto`` is "" while unknown, "failed" when detection gave up; ``ts`` and ``tc`` are what each
     direction was recognised as when they differ; ``probe`` holds the bytes seen so far while unknown.
+    ``settled`` tells of each direction that its recognition has come to an end, until detection takes note.
     """
 
     __slots__ = (
+        "announced",
         "changes",
         "counted",
         "done",
@@ -313,6 +315,7 @@ class AppState:
         "files",
         "first",
         "previous",
+        "settled",
         "ends",
         "orig",
         "parser",
@@ -346,6 +349,9 @@ class AppState:
         self.probe: list[bytearray] | None = None
         self.events: list[str] = []  # "applayer_..." events of detection itself
         self.done = [False, False]
+        self.settled = [False, False]
+        # Protocol and state that another flow announced for this one, until its first data.
+        self.announced: tuple[str, object] | None = None
         self.ends = [False, False]
         self.fed = [0, 0]
         self.position = [0, 0]  # offset behind the last byte seen in each direction, holes included

@@ -50,6 +50,9 @@ class AppLayer:
             state.fed[direction] += len(chunk.data)
             if state.first < 0:
                 state.first = direction
+                if state.announced is not None:
+                    state.settled[direction] = True
+                    self._begin(flow, state, now)
             self._take(flow, state, direction, chunk.data, now)
         elif chunk.gap:
             self._gap(flow, state, direction, chunk.gap, now)
@@ -97,7 +100,16 @@ class AppLayer:
         state = self._state(flow)
         state.expected = protocol
         state.done = [True, True]
-        self._open(flow, state, protocol, carried, now)
+        state.announced = (protocol, carried)
+        if flow.proto != PROTO_TCP:
+            self._begin(flow, state, now)
+
+    def _begin(self, flow: Flow, state: AppState, now: int) -> None:
+        """Start what was announced, with its first data."""
+        if state.announced is not None:
+            protocol, carried = state.announced
+            state.announced = None
+            self._open(flow, state, protocol, carried, now)
 
     def parses(self, protocol: str) -> bool:
         """Tell whether flows of a protocol are parsed."""
@@ -227,6 +239,7 @@ class AppLayer:
         if name == FAILED:
             self._settle_unknown(flow, state, direction, now)
             return
+        state.settled[direction] = True
         if state.proto and state.proto != name:
             _note(state, "applayer_mismatch_protocol_both_directions")
             _remember(state, direction, name)
@@ -249,6 +262,7 @@ class AppLayer:
         if state.first == other and state.done[other]:
             _note(state, "applayer_detect_protocol_only_one_direction")
             _remember(state, other, FAILED)
+            state.settled[other] = True
             self._flush(flow, state, other, now)
         return True
 
@@ -257,6 +271,7 @@ class AppLayer:
         if state.proto:
             _note(state, "applayer_detect_protocol_only_one_direction")
             _remember(state, direction, FAILED)
+            state.settled[direction] = True
             self._flush(flow, state, direction, now)
         elif state.done[1 - direction]:
             if state.expected == "tls":
@@ -269,6 +284,7 @@ class AppLayer:
         """Give up: the flow has no application that we know."""
         state.proto = flow.app_proto = FAILED
         state.done = [True, True]
+        state.settled = [True, True]
         state.probe = None
 
     def _flush(self, flow: Flow, state: AppState, direction: int, now: int) -> None:
@@ -351,9 +367,11 @@ class AppLayer:
         follows = name in self.specs and self.specs[name].follows
         state.done = [follows, follows]
         state.probe = None
-        state.proto = flow.app_proto = UNKNOWN
         if follows:
-            self._open(flow, state, name, parser.carry, now)
+            # The flow keeps its name until there is data of the other protocol.
+            state.announced = (name, parser.carry)
+        else:
+            state.proto = flow.app_proto = UNKNOWN
         for direction in (0, 1):
             if rest[direction]:
                 offset = state.position[direction] - len(rest[direction])

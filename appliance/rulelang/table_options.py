@@ -212,8 +212,8 @@ def option_keywords() -> Iterator[Keyword]:
             pattern=pattern,
         )
     for name, alias in _TLS_PLAIN:
-        names = (alias,) if alias else ()
-        yield Keyword(name, "match", application.read_plain, argument=NO, protocols=_TLS, aliases=names)
+        also = (alias,) if alias else ()
+        yield Keyword(name, "match", application.read_plain, argument=NO, protocols=_TLS, aliases=also)
     for name in _TLS_DATES:
         yield Keyword(name, "match", dates.read_date, "[<|>]date[<>date]", MUST, _TLS)
     for name, argument, syntax, pattern in _TRANSFORMS:

@@ -121,6 +121,7 @@ def flow(proto=6, app="", txs=(), established=True):
     if app:
         made.app = AppState()
         made.app.proto = app
+        made.app.done, made.app.settled = [True, True], [True, True]
         made.app.parser = ToyParser()
         made.app.parser.transactions = list(txs)
     return made

@@ -63,7 +63,29 @@ def test_prefilter_on_the_protocol_asks_once_however_established():
     )
     assert sids(engine.inspect(tcp(), stream, NOW)) == []
     stream.tcp.state = TcpState.ESTABLISHED
+    assert sids(engine.inspect(tcp(b"x"), stream, NOW)) == []
+    stream.app.settled = [True, True]  # of another protocol, on the same connection
     assert [sids(engine.inspect(tcp(b"x"), stream, NOW)) for _ in range(2)] == [[1], []]
+
+
+def test_protocol_rule_waits_for_a_packet_of_the_direction_that_was_recognised():
+    engine, stream = detector("alert tcp any any -> any any (app-layer-protocol:http;)"), flow(6, "http")
+    stream.app.done, stream.app.settled = [True, False], [True, False]
+    assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (1, 0, 0)] == [[], [1], []]
+    stream.app.done, stream.app.settled = [True, True], [False, True]
+    assert [sids(engine.inspect(tcp(b"", d), stream, NOW)) for d in (0, 1, 1)] == [[], [1], []]
+
+
+@pytest.mark.parametrize(
+    ("mode", "server", "client"),
+    [("", [1], []), (",either", [1], [1]), (",to_server", [1], [1]), (",to_client", [], [])],
+)
+def test_not_an_application_needs_one_that_is_known(mode, server, client):
+    engine = detector(f"alert tcp any any -> any any (flow:established; app-layer-protocol:!tls{mode};)")
+    stream = flow(6, "http")
+    stream.app.done = [True, False]
+    assert sids(engine.inspect(tcp(b"x", 0), stream, NOW)) == server
+    assert sids(engine.inspect(tcp(b"x", 1), stream, NOW)) == client
 
 
 def test_protocol_of_the_header_counts_for_each_packet():

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.model.app import COMPLETE
+from appliance.protocols.tls import rules
 from appliance.protocols.tls.hello import parse_hello
 from appliance.protocols.tls.parser import TlsParser
 
@@ -187,3 +188,37 @@ def test_server_name_of_the_wrong_kind_is_noted():
         + extension
     )
     assert parse_hello(body, client=True).events == ["invalid_sni_type"]
+
+
+def seconds(*day: int) -> int:
+    return int(dt.datetime(*day, tzinfo=dt.UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("shown", "valid", "expired"),
+    [((2026, 6, 1), True, False), ((2025, 6, 1), False, False), ((2027, 6, 1), False, True)],
+)
+def test_validity_is_that_of_the_time_when_the_certificate_is_shown(tls12, shown, valid, expired):
+    tls = TlsParser()
+    for direction, data in tls12:
+        tls.now = seconds(*shown) * 1_000_000_000
+        tls.data(direction, data)
+    tls.now = 0
+    assert tls.tx.value("tls_cert_valid") is valid
+    assert tls.tx.value("tls_cert_expired") is expired
+    assert tls.tx.value("tls_cert_notbefore") == seconds(2026, 1, 2, 3, 4, 5)
+    assert tls.tx.value("tls_cert_notafter") == seconds(2027, 1, 2, 3, 4, 5)
+
+
+def test_messages_of_each_side(tls12):
+    tx = play(tls12).tx
+    assert tx.compared("ssl_state", 0) == {"client_hello", "client_keyx"}
+    assert tx.compared("ssl_state", 1) == {"server_hello", "server_keyx"}
+    assert rules.in_state(tx.compared("ssl_state", 1), "client_hello|server_hello")
+    assert not rules.in_state(tx.compared("ssl_state", 1), "!server_hello")
+
+
+def test_message_of_an_unknown_type():
+    tls = TlsParser()
+    tls.data(0, record(22, b"\xc8\0\0\1x"))
+    assert tls.tx.compared("ssl_state", 0) == {"unknown"}

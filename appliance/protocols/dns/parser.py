@@ -62,7 +62,7 @@ class DnsTransaction(Transaction):
 
     @override
     def value(self, name: str) -> Any:
-        """Give ``dns.opcode``, ``dns.rcode`` or the types of all records (``dns.rrtype``, ``mdns.rrtype``)."""
+        """Give ``dns.opcode``, ``dns.rcode`` or the types of all records."""
         message = self.message
         if name == "dns.opcode":
             return message.opcode

@@ -48,7 +48,7 @@ class SshSide:
 
 
 def same_version(value: str, argument: str) -> bool:
-    """Compare with ``ssh.protoversion``: a version, or ``2_compat`` for all that speak SSH 2 (RFC 4253 5.1)."""
+    """Compare with ``ssh.protoversion``: a version, or ``2_compat`` for SSH 2 (RFC 4253 section 5)."""
     return value in {"2", "2.0", "1.99"} if argument == "2_compat" else value == argument
 
 

@@ -68,6 +68,7 @@ EVENTS = frozenset(
     )
 )
 
+
 def _probe(data: bytes) -> int:
     """A handshake or alert record with a version that exists, or an SSL 2.0 hello."""
     if len(data) < 6:
