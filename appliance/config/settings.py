@@ -107,6 +107,8 @@ class DetectSettings:
     pcre_depth_limit: int = 1500
     window: int = 4096  # bytes of stream kept before new data, for matches that span pieces
     tx_per_packet: int = 256  # transactions looked at in one packet
+    guess_tx: bool = False  # alerts of rules on streams name the transaction that they are likely about
+    guess_limit: int = 4  # such alerts of one transaction
     action_order: tuple[str, ...] = ("pass", "drop", "reject", "alert")
     address_vars: tuple[tuple[str, str], ...] = (("HOME_NET", "any"), ("EXTERNAL_NET", "any"))
     port_vars: tuple[tuple[str, str], ...] = ()

@@ -60,6 +60,8 @@ _STREAM = (
 )
 _DETECT = (
     ("packet_alert_max", "packet-alert-max", Lookup.number),
+    ("guess_tx", "detect.guess-applayer-tx", Lookup.truth),
+    ("guess_limit", "detect.stream-tx-log-limit", Lookup.number),
     ("pcre_match_limit", "pcre.match-limit", Lookup.number),
     ("pcre_depth_limit", "pcre.match-limit-recursion", Lookup.number),
     ("threshold_file", "threshold-file", Lookup.file),

@@ -102,6 +102,13 @@ def _load(paths: Iterable[Path], settings: Settings, cache: FileCache | None) ->
     return found
 
 
+def _switched_off(settings: Settings) -> frozenset[str]:
+    """Name the features that rules may require and that the settings have switched off."""
+    options = settings.app.options("tls")
+    values = {name: options.get(f"{name}-fingerprints") for name in ("ja3", "ja4")}
+    return frozenset(name for name, value in values.items() if str(value).lower() in {"no", "false", "off"})
+
+
 def _context(settings: Settings, found: LoadedRules) -> RuleContext:
     """Read the classification, reference and threshold files that the settings name."""
     detect = settings.detect
@@ -115,7 +122,7 @@ def _context(settings: Settings, found: LoadedRules) -> RuleContext:
         references.update(prefixes)
         found.refused += errors
     found.references = references
-    context = RuleContext.from_settings(detect, classes, references)
+    context = RuleContext.from_settings(detect, classes, references, _switched_off(settings))
     if detect.threshold_file and (text := _read(Path(detect.threshold_file), found)) is not None:
         found.thresholds = parse_thresholds(text, detect.threshold_file, context)
         found.refused += found.thresholds.errors

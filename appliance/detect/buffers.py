@@ -48,12 +48,28 @@ def _destination(packet: Packet) -> bytes | None:
     return packet.dst or None
 
 
+def _icmp4_header(packet: Packet) -> bytes | None:
+    """Header of ICMP with the fields that its type has behind the first eight bytes (RFC 792, 950, 1256)."""
+    if packet.proto != PROTO_ICMP or not packet.l4_off:
+        return None
+    size = _ICMP4_SIZES.get(packet.icmp_type, 8)
+    if packet.icmp_type == _ROUTER_ADVERTISEMENT:
+        counts = packet.frame[packet.l4_off + 4 : packet.l4_off + 6]
+        size += 4 * counts[0] * counts[1] if len(counts) == 2 else 0
+    end = packet.ip_off + packet.ip_len
+    return packet.frame[packet.l4_off : min(packet.l4_off + size, end)]
+
+
+_ROUTER_ADVERTISEMENT = 9
+# Bytes of the header by type: timestamps, address masks.
+_ICMP4_SIZES = {13: 20, 14: 20, 17: 12, 18: 12}
+
 PACKET_BUFFERS: dict[str, PacketBuffer] = {
     "ipv4.hdr": _ip_header(4),
     "ipv6.hdr": _ip_header(6),
     "tcp.hdr": _l4_header(PROTO_TCP, 0),
     "udp.hdr": _l4_header(PROTO_UDP, 8),
-    "icmpv4.hdr": _l4_header(PROTO_ICMP, 8),
+    "icmpv4.hdr": _icmp4_header,
     "icmpv6.hdr": _l4_header(PROTO_ICMPV6, 8),
     "igmp.hdr": _l4_header(PROTO_IGMP, 0),
     "ip.src": _source,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Buffers that somebody has to compute, to what they are called where that is switched on.
 _NEEDS = {"file.magic": "magic", "email.body_md5": "body-md5"}
+_FILE_TEXTS = frozenset(("file.name", "file.magic"))
 ACTIONS = frozenset(("alert", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth", "pass", "config"))
 # Protocols of rule headers that a matcher tells apart.
 _KINDS = frozenset(("vxlan", "geneve", "arp", "ether"))
@@ -70,6 +71,7 @@ class RuleBuilder:
         self.chains = ChainBuilder(world.settings, world.datasets)
         self.segments: list[Segment] = []
         self.conditions: list[FileCondition] = []
+        self.file_chains: list[FileCondition] = []  # contents on properties of files
         self.store = False
         self.way = ""  # of the files that are meant
 
@@ -355,6 +357,8 @@ class RuleBuilder:
         if not specs:
             raise RefusedError(segment.name, f"buffer {segment.name} is not supported", segment.position)
         key = self.world.key(segment.name, segment.transforms, specs)
+        if segment.name in _FILE_TEXTS and not absent:
+            self.file_chains.append(files.ChainCondition(segment.name, key.changes, chain))
         self.signature.tx_tests.append(BufferTest(key, chain, absent, or_else, segment.direction))
         if segment.name in _NEEDS:
             self.signature.needs.add(_NEEDS[segment.name])
@@ -364,6 +368,7 @@ class RuleBuilder:
         if self.store:
             self.signature.needs.add("store")
         if self.conditions or self.store:
+            self.conditions += self.file_chains
             self.signature.tx_tests.append(FileTest(self.conditions, self.store, self.way))
 
     def _directions(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from appliance.detect.alerts import Finisher
 from appliance.detect.context import Context
 from appliance.detect.frames import FrameInspector
+from appliance.detect.guess import guess
 from appliance.detect.handover import RuleNames, Translations
 from appliance.detect.headers import established
 from appliance.detect.packetinspect import PacketInspector
@@ -112,12 +113,17 @@ class Detector:
         keep = 0
         self._packets.inline = inline
         self._packets.inspect(state, allowed, found)
+        if found and flow is not None:
+            limits = self.settings.guess_limit
+            guess(found, ctx, self.ruleset, streams=self.settings.guess_tx, limit=limits)
         if flow is not None and state is not None and flow.app is not None and flow.app.parser is not None:
             self._transactions.inspect(allowed, found)
             if self.ruleset.frame_rules or self._frames.log:
                 keep = self._frames.inspect(state, allowed, found)
         if state is not None:
             state.tails[packet.direction].settle(max(self.settings.window, keep))
+            if flow is not None and flow.app is not None:
+                state.noted = len(flow.app.events)
         if not found:
             return None
         return self._finisher.finish(found, ctx, inline, allowed, self.ruleset)

@@ -9,12 +9,16 @@ from typing_extensions import override
 from appliance.detect.compare import comparison_of
 from appliance.detect.context import ABORT, MATCH, NO
 from appliance.detect.errors import RefusedError
+from appliance.detect.steps import inspect
 from appliance.detect.txtests import FileCondition
 from appliance.rulelang import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appliance.detect.context import Context
+    from appliance.detect.steps import Step
+    from appliance.detect.transforms import Change
     from appliance.model.app import FileObject
 
 KEYWORDS = frozenset(("filename", "fileext", "filemagic", "filesize"))
@@ -32,7 +36,7 @@ class NameCondition(FileCondition):
         self.negated = node.negated
 
     @override
-    def check(self, file: FileObject) -> int:
+    def check(self, file: FileObject, ctx: Context) -> int:
         """Compare; a name does not change."""
         name = file.name.lower()
         held = name.endswith(b"." + self.text) if self.extension else self.text in name
@@ -50,7 +54,7 @@ class MagicCondition(FileCondition):
         self.negated = node.negated
 
     @override
-    def check(self, file: FileObject) -> int:
+    def check(self, file: FileObject, ctx: Context) -> int:
         """Compare once the type is known."""
         closed = file.state != "OPEN"
         if not file.magic:
@@ -68,7 +72,7 @@ class SizeCondition(FileCondition):
         self.comparison = comparison_of(node)
 
     @override
-    def check(self, file: FileObject) -> int:
+    def check(self, file: FileObject, ctx: Context) -> int:
         """Compare; before the file ends only "more than" can be told."""
         closed = file.state != "OPEN"
         if closed or self.comparison.operator in {">", ">="}:
@@ -89,7 +93,7 @@ class HashCondition(FileCondition):
         self.hashes = hashes
 
     @override
-    def check(self, file: FileObject) -> int:
+    def check(self, file: FileObject, ctx: Context) -> int:
         """Compare once the file was seen to its end."""
         if file.state == "OPEN":
             return NO
@@ -97,6 +101,28 @@ class HashCondition(FileCondition):
         if file.state != "CLOSED" or not value:
             return ABORT
         return MATCH if (value.lower() in self.hashes) != self.negated else ABORT
+
+
+class ChainCondition(FileCondition):
+    """Contents on ``file.name`` or ``file.magic``, of the same file as the other conditions."""
+
+    __slots__ = ("chain", "changes", "magic")
+
+    def __init__(self, name: str, changes: tuple[Change, ...], chain: list[Step]) -> None:
+        """Inspect the buffer ``name``, transformed, with ``chain``."""
+        self.magic = name == "file.magic"
+        self.changes = changes
+        self.chain = chain
+
+    @override
+    def check(self, file: FileObject, ctx: Context) -> int:
+        """Inspect; a type that is not known yet may come."""
+        data = file.magic.encode() if self.magic else file.name
+        if not data and self.magic and file.state == "OPEN":
+            return NO
+        for change in self.changes:
+            data = change(data)
+        return MATCH if inspect(self.chain, data, 0, True, ctx) else ABORT
 
 
 _LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64}

@@ -12,7 +12,7 @@ from appliance.detect.signature import Kind
 from appliance.detect.steps import inspect
 from appliance.model.flow import F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TH_SYN
-from appliance.model.tcp import TcpState
+from appliance.model.tcp import S_FAST_OPEN, TcpState
 
 if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
@@ -89,7 +89,7 @@ class PacketInspector:
         self._streamed = _in_stream(ctx)
         if state is not None:
             tail = state.tails[ctx.direction]
-            if tail.waiting():
+            if tail.waiting() and not _never_opened(ctx):
                 self._tail = tail
                 self._stream = bytes(tail.data)
                 self._streamed = True
@@ -244,11 +244,23 @@ class PacketInspector:
         return (b"" if self._streamed else self._payload), 0
 
 
+def _never_opened(ctx: Context) -> bool:
+    """Tell whether a connection ends with data of its SYN only, which was looked at with that packet."""
+    tcp = ctx.flow.tcp
+    if tcp is None or not ctx.packet.pseudo:
+        return False
+    return bool(tcp.state < _ESTABLISHED and not tcp.flags & S_FAST_OPEN)
+
+
 def _in_stream(ctx: Context) -> bool:
     """Tell whether the payload of a TCP packet is part of its stream, and so seen there."""
     packet, flow = ctx.packet, ctx.flow
     tcp = flow.tcp if flow is not None and packet.proto == PROTO_TCP else None
-    if tcp is None or tcp.state < _ESTABLISHED or packet.tcp_flags & TH_SYN:
+    if tcp is None:
+        return False
+    if packet.tcp_flags & TH_SYN:
+        return bool(tcp.flags & S_FAST_OPEN and packet.payload_len)
+    if tcp.state < _ESTABLISHED:
         return False
     if ctx.events is not None:
         for name in ctx.events:

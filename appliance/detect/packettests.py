@@ -124,6 +124,8 @@ class AppEventMatcher(Matcher):
 
     @override
     def match(self, ctx: Context) -> bool:
-        """Look it up in the flow."""
-        app = ctx.flow.app if ctx.flow is not None else None
-        return app is not None and self.name in app.events
+        """Look it up among those that were noted since the packet before."""
+        flow = ctx.flow
+        if flow is None or flow.app is None:
+            return False
+        return self.name in flow.app.events[flow.detect.noted :]

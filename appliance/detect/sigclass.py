@@ -6,16 +6,35 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.bits import HostBitCheck
 from appliance.detect.content import ContentStep
-from appliance.detect.matchers import FieldMatcher
+from appliance.detect.matchers import (
+    ChecksumMatcher,
+    FieldMatcher,
+    FlagMatcher,
+    OptionMatcher,
+    RpcMatcher,
+    SameAddress,
+    VlanMatcher,
+)
 from appliance.detect.packetkeys import FIELDS
 from appliance.detect.packettests import AppProtocolMatcher
-from appliance.detect.reputation import ReputationMatcher
+from appliance.detect.reputation import CountryMatcher, ReputationMatcher
 from appliance.detect.signature import Kind, Signature
 
 if TYPE_CHECKING:
     from appliance.rulelang.tree import FlowOption
 
 _DSIZE = FIELDS["dsize"]
+# What is asked of one packet, and not of its flow.
+_FIELDS = frozenset(getter for name, getter in FIELDS.items() if not name.startswith("flow."))
+_OF_PACKETS = (
+    FlagMatcher,
+    OptionMatcher,
+    ChecksumMatcher,
+    SameAddress,
+    RpcMatcher,
+    VlanMatcher,
+    CountryMatcher,
+)
 # Conditions that leave a rule one on addresses; all others are looked at packet by packet.
 _STABLE = (ReputationMatcher, HostBitCheck)
 
@@ -41,9 +60,8 @@ def classify(signature: Signature, option: FlowOption | None) -> None:
 
 def _payload(signature: Signature, option: FlowOption | None, protocol: str) -> None:
     """Sort a rule with payload conditions."""
-    dsize = _on_size(signature)
     stream_word = option.only_stream if option is not None else None
-    packets = protocol == "tcp-pkt" or dsize or stream_word is False
+    packets = protocol == "tcp-pkt" or stream_word is False or _on_fields(signature)
     tcp = signature.header.protocols is None or 6 in signature.header.protocols
     signature.kind = Kind.PACKET if packets or not tcp else Kind.STREAM
     signature.on_stream = signature.kind is Kind.STREAM
@@ -63,20 +81,35 @@ def _anchored(signature: Signature) -> bool:
 def _scope(signature: Signature, option: FlowOption | None) -> str:
     """Say what an action is for: the "flow", the "packet", or the flow if a stream has matched.
 
-    A rule on addresses, ports or the application decides about connections; one that looks at the fields
-    of packets, about those packets.
+    A rule on addresses or the application alone decides about connections; one that looks at ports, at the
+    direction or state of a flow or at the fields of packets, about those packets.
     """
     if signature.tx_tests or signature.protocols is not None:
         return "packet" if _on_size(signature) else "flow"
     if signature.chain is not None:
         return "stream"
-    named = all(isinstance(matcher, AppProtocolMatcher | ReputationMatcher) for matcher in signature.matchers)
-    stateful = option is not None and (option.established is not None or option.stateless)
-    return "flow" if named and not stateful and not signature.packet_tests else "packet"
+    if signature.packet_tests:
+        return "packet"
+    if _protocol_only(signature, option):
+        return "flow"
+    addresses = option is None and not signature.header.with_ports
+    return (
+        "flow"
+        if addresses and all(isinstance(m, ReputationMatcher) for m in signature.matchers)
+        else "packet"
+    )
 
 
 def _on_size(signature: Signature) -> bool:
     return any(isinstance(m, FieldMatcher) and m.getter is _DSIZE for m in signature.matchers)
+
+
+def _on_fields(signature: Signature) -> bool:
+    """Tell whether the rule looks at the header of packets, so that its contents are those of packets too."""
+    return bool(signature.packet_tests) or any(
+        isinstance(m, _OF_PACKETS) or (isinstance(m, FieldMatcher) and m.getter in _FIELDS)
+        for m in signature.matchers
+    )
 
 
 def _protocol_only(signature: Signature, option: FlowOption | None) -> bool:

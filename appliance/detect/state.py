@@ -86,8 +86,10 @@ class FlowDetect:
         "ended",
         "established",
         "events_seen",
+        "guessed",
         "inspected",
         "names",
+        "noted",
         "once",
         "recognised",
         "tails",
@@ -98,6 +100,8 @@ class FlowDetect:
         self.tails: list[StreamTail] = [StreamTail(), StreamTail()]
         self.recognised: list[bool] = [False, False]
         self.again: list[bool] = [False, False]
+        self.noted: int = 0  # events of recognition that were there before this packet
+        self.guessed: dict[int, int] = {}  # alerts that name a transaction by a guess, by its number
         self.once: set[int] = set()
         self.events_seen: list[int] = [0, 0]
         self.ended: bool = False

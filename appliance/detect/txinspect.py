@@ -188,15 +188,19 @@ class TxInspector:
             if rule.fed == self._ctx.flow.app.fed[view.direction]:
                 continue
             answer = self._profiled(signature, rule, view)
-            if answer == NO:
-                continue
-            if answer == MATCH:
+            while answer == MATCH:
                 found.append(accept(signature, self._ctx, "tx"))
-                if any(test.repeats(view) for test in signature.tx_tests):
+                if not any(test.repeats(view) for test in signature.tx_tests):
+                    answer = ABORT
+                elif any(test.at_once for test in signature.tx_tests):
+                    rule.held = 0
+                    answer = self._profiled(signature, rule, view)
+                else:
                     rule.held, rule.fed = 0, self._ctx.flow.app.fed[view.direction]
-                    continue
-            del pending[signature.index]
-            done.add(signature.index)
+                    answer = NO
+            if answer != NO:
+                del pending[signature.index]
+                done.add(signature.index)
 
     def _profiled(self, signature: Signature, rule: RuleState, view: TxView) -> int:
         """Try one rule, measuring it when asked to."""

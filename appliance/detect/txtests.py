@@ -99,6 +99,8 @@ class TxTest:
     """Base of the tests; ``directions`` are those in which the test can be made."""
 
     __slots__ = ()
+    # Whether a test that repeats may hold again for the same packet: of another file.
+    at_once = False
 
     def directions(self, protocols: frozenset[str] | None) -> set[int]:  # noqa: ARG002 - most have both
         """Give the directions in which it can hold for one of ``protocols`` (None: any)."""
@@ -261,7 +263,7 @@ class FileCondition:
 
     __slots__ = ()
 
-    def check(self, file: FileObject) -> int:
+    def check(self, file: FileObject, ctx: Context) -> int:
         """MATCH, NO (not yet) or ABORT."""
         raise NotImplementedError
 
@@ -270,6 +272,7 @@ class FileTest(TxTest):
     """All file keywords of a rule: one file has to satisfy every one of them."""
 
     __slots__ = ("conditions", "only", "store")
+    at_once = True
 
     def __init__(self, conditions: list[FileCondition], store: bool, direction: str = "") -> None:
         """Test files; with ``store`` the one that passes is kept.
@@ -286,23 +289,32 @@ class FileTest(TxTest):
         return set(self.only)
 
     @override
+    def repeats(self, view: TxView) -> bool:
+        """Tell whether there may be further files, each of which the rule is asked about."""
+        return not view.final or any(
+            file.direction == view.direction and (file.chosen is None or self not in file.chosen)
+            for file in view.tx.files
+        )
+
+    @override
     def check(self, view: TxView, ctx: Context) -> int:
-        """Look for a file that satisfies all conditions."""
+        """Look for a file that satisfies all conditions, other than those that did so before."""
         waiting = not view.final
         for file in view.tx.files:
-            if file.direction != view.direction:
+            if file.direction != view.direction or (file.chosen is not None and self in file.chosen):
                 continue
-            answer = self._check_file(file)
+            answer = self._check_file(file, ctx)
             if answer == MATCH:
                 file.store = file.store or self.store
+                file.chosen = (file.chosen or set()) | {self}
                 return MATCH
             waiting = waiting or answer == NO
         return NO if waiting else ABORT
 
-    def _check_file(self, file: FileObject) -> int:
+    def _check_file(self, file: FileObject, ctx: Context) -> int:
         """Combine the conditions: the first that fails decides."""
         for condition in self.conditions:
-            answer = condition.check(file)
+            answer = condition.check(file, ctx)
             if answer != MATCH:
                 return answer
         return MATCH

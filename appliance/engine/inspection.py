@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.result import Detection, Match
 from appliance.engine.work import Work
+from appliance.model.app import FileObject, Transaction
 from appliance.model.event import AlertEvent, FrameEvent, PacketEvent
 from appliance.model.flow import F_BYPASS
 from appliance.model.packet import Packet
@@ -112,6 +113,11 @@ def rule_name(rule: Rule) -> str:
     return f"{rule.gid}:{rule.sid} {rule.msg}"
 
 
+def _files(tx: Transaction) -> tuple[FileObject, ...]:
+    """Give the files that are not done with; all of them when none is left."""
+    return tuple(file for file in tx.files if not file.logged) or tuple(tx.files)
+
+
 def _report(pipe: Pipeline, work: Work, match: Match, *, blocking: bool) -> None:
     work.note("detect", match.action, rule_name(match.rule))
     if not match.alert:
@@ -131,7 +137,7 @@ def _report(pipe: Pipeline, work: Work, match: Match, *, blocking: bool) -> None
             "blocked" if blocked else "allowed",
             match.tx,
             match.direction,
-            tuple(match.tx.files) if match.tx is not None else (),
+            _files(match.tx) if match.tx is not None else (),
             match.context,
             match.source,
         )

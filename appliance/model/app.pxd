@@ -7,6 +7,7 @@ cdef class FileObject:
     cdef public bint gaps, store, stored, logged
     cdef public object hashes, spool
     cdef public tuple range
+    cdef public set chosen
 
 cdef class Transaction:
     cdef public long long id, created

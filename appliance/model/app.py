@@ -78,6 +78,7 @@ class FileObject:
         "stored",
         "tx_id",
         "inspected",
+        "chosen",
     )
 
     def __init__(self, file_id: int, name: bytes, direction: int, tx_id: int) -> None:
@@ -102,6 +103,7 @@ class FileObject:
         self.spool: Any = None  # bytes that wait to be stored, a ``protocols.spool.SpoolBuffer``
         self.logged = False
         self.inspected = 0
+        self.chosen: set[object] | None = None  # tests of rules that the file has passed
         self.range: tuple[int, int, int] | None = None  # (start, end, size) of a partial transfer
 
 

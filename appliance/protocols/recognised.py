@@ -19,19 +19,8 @@ def _wireguard(data: bytes) -> int:
     return PROBE_YES if fits else PROBE_NO
 
 
-def _telnet(data: bytes) -> int:
-    """Option negotiation (RFC 854): IAC, WILL to DONT, option; twice, since one may be chance."""
-    for place, low, high in ((0, 0xFF, 0xFF), (1, 0xFB, 0xFE), (2, 0, 49), (3, 0xFF, 0xFF), (4, 0xFA, 0xFE)):
-        if place >= len(data):
-            return PROBE_MAYBE
-        if not low <= data[place] <= high:
-            return PROBE_NO
-    return PROBE_YES
-
-
 _SSH = (Pattern(b"SSH-"),)
 _TORRENT = (Pattern(b"\x13BitTorrent protocol"),)
-_IAC = (Pattern(b"\xff", confirm=_telnet),)
 _IMAP_GREETING = (Pattern(b"* OK ", nocase=True), Pattern(b"* CAPABILITY ", nocase=True))
 
 
@@ -87,7 +76,6 @@ SPECS: tuple[ProtocolSpec, ...] = (
     ProtocolSpec("pop3", patterns=((), (Pattern(b"+OK"), Pattern(b"-ERR")))),
     ProtocolSpec("rfb", patterns=((), (Pattern(b"RFB 00"),))),
     ProtocolSpec("irc", patterns=((Pattern(b"NICK "), Pattern(b"CAP LS")), ())),
-    ProtocolSpec("telnet", patterns=(_IAC, _IAC)),
     ProtocolSpec("stun", ("udp",), probings=(Probing(_stun, 0), Probing(_stun, 1))),
     ProtocolSpec("wireguard", ("udp",), probings=(Probing(_wireguard, 0), Probing(_wireguard, 1))),
     ProtocolSpec("ajp", probings=(Probing(_ajp, 0, _port(8009)),)),

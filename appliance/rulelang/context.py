@@ -52,9 +52,11 @@ class RuleContext:
         settings: DetectSettings,
         classifications: Classifications = DEFAULT_CLASSIFICATIONS,
         references: Mapping[str, str] = DEFAULT_REFERENCES,
+        without: frozenset[str] = frozenset(),
     ) -> RuleContext:
-        """Make the context that detection settings describe."""
-        return cls(settings.address_vars, settings.port_vars, classifications, references)
+        """Make the context that detection settings describe, ``without`` features that are switched off."""
+        features = FEATURES - without
+        return cls(settings.address_vars, settings.port_vars, classifications, references, features=features)
 
     def addresses(self, text: str) -> AddressSet:
         """Resolve an address expression.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ REFERENCES = {
 }
 _TARGETS = {"reject": "to_client", "rejectsrc": "to_client", "rejectdst": "to_server", "rejectboth": "both"}
 _PAYLOAD_LIMIT = 4096
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
 # What a rule's context carries for the record as a whole rather than for the ``alert`` object.
 _NOT_CONTEXT = frozenset(("flowvars", "pktvars", "entropy", "payload", "verdict", "guessed", "frame"))
 _FLAG_NAMES = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
@@ -56,7 +58,7 @@ def alert_record(context: Context, event: AlertEvent, references: Mapping[str, s
     if packet.outer is not None:
         record["tunnel"] = tunnel(packet)
     _add_metadata(options, record, event)
-    _add_flow(record, event)
+    _add_flow(options, record, event)
     _add_payload(options, record, event)
     _add_frame(record, event)
     if on(options, "packet"):
@@ -117,7 +119,7 @@ def _rule_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _reference(references: Mapping[str, str], system: str, value: str) -> str:
     known = references.get(system.lower())
-    return value if known is None or value.startswith(("http://", "https://")) else known + value
+    return value if known is None or _SCHEME.match(value) else known + value
 
 
 def _target(target: str, packet: Packet) -> dict[str, Any]:
@@ -132,8 +134,7 @@ def _target(target: str, packet: Packet) -> dict[str, Any]:
 
 def _add_metadata(options: Mapping[str, Any], record: dict[str, Any], event: AlertEvent) -> None:
     """Add the transaction, its files and the flow's variables, as ``metadata`` asks."""
-    metadata = options.get("metadata", True)
-    chosen = metadata if isinstance(metadata, dict) else {"app-layer": metadata, "flow": metadata}
+    chosen = _chosen(options)
     if chosen.get("flow", True):
         add_variables(record, event.flow, event.context)
     if event.flow is None:
@@ -141,15 +142,26 @@ def _add_metadata(options: Mapping[str, Any], record: dict[str, Any], event: Ale
     record.update(app_proto(event.flow))
     if event.tx is not None and chosen.get("app-layer", True):
         add_body(record, record_kind(event.flow, event.tx), event.tx.log())
-    if event.files:
+    if event.files and _rule_options(options).get("metadata", True):
         record["files"] = [file_fields(file) for file in event.files]
 
 
-def _add_flow(record: dict[str, Any], event: AlertEvent) -> None:
+def _chosen(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the options of ``metadata``: a mapping, or one word for all of them."""
+    metadata = options.get("metadata", True)
+    if isinstance(metadata, dict):
+        return metadata
+    whole = str(metadata).lower() not in {"false", "no", "off"}
+    return {"app-layer": whole, "flow": whole}
+
+
+def _add_flow(options: Mapping[str, Any], record: dict[str, Any], event: AlertEvent) -> None:
     flow = event.flow
     if flow is None:
         return
     record["direction"] = DIRECTIONS[event.packet.direction]
+    if not _chosen(options).get("flow", True):
+        return
     ends = {"src_ip": ip_text(flow.client), "dest_ip": ip_text(flow.server)}
     ports = {"src_port": flow.cport, "dest_port": flow.sport} if "src_port" in record else {}
     record["flow"] = {**flow_counters(flow), **ends, **ports}

@@ -17,7 +17,7 @@ _PLAIN = (
     "anomaly", "arp", "dcerpc", "dhcp", "dnp3", "dns", "drop", "eastwall", "enip", "flow", "frame", "http",
     "ike", "krb5", "ldap", "llmnr", "mdns", "modbus", "mqtt", "mysql", "netflow", "nfs", "ntp", "pgsql",
     "pop3", "quic", "rdp", "redis", "rfb", "sip", "smb", "smtp", "snmp", "ssh", "stats",
-    "tftp", "tls", "websocket",
+    "telnet", "tftp", "tls", "websocket",
 )  # fmt: skip
 KINDS: dict[str, tuple[str, ...]] = {**{name: (name,) for name in _PLAIN}, **_SEVERAL}
 # Records that have a CEF form.

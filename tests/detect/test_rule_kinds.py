@@ -308,7 +308,9 @@ def test_value_keyword():
         (True, 'pass tcp any any -> any 80 (content:"bad";)', F_PASSED, "pass", "flow"),
         (True, "drop tcp any any -> any 80 (flags:A;)", 0, "drop", "packet"),
         (True, "drop tcp any any -> any 80 (flow:stateless; flags:A;)", 0, "drop", "packet"),
-        (True, 'pass tcp any any -> any 80 (msg:"x";)', F_PASSED, "pass", "flow"),
+        (True, 'pass tcp any any -> any any (msg:"x";)', F_PASSED, "pass", "flow"),
+        (True, 'pass tcp any any -> any 80 (msg:"x";)', 0, "pass", "packet"),
+        (True, "drop tcp any any -> any any (flow:to_server;)", 0, "drop", "packet"),
     ],
 )
 def test_verdicts(inline, body, flags, verdict, scope):

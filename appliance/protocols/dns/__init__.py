@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from typing_extensions import override
 
 from appliance.model.app import BufferSpec, ValueSpec
 from appliance.model.packet import TOCLIENT, TOSERVER
+from appliance.protocols.dns import mdnslog
 from appliance.protocols.dns.message import Message
-from appliance.protocols.dns.parser import DIRECTIONS, DnsParser, probe, probe_stream, sender
+from appliance.protocols.dns.parser import (
+    DIRECTIONS,
+    DnsParser,
+    DnsTransaction,
+    probe,
+    probe_stream,
+    sender,
+)
 from appliance.protocols.spec import Probing, ProtocolSpec
 
 EVENTS = frozenset(
@@ -26,25 +36,46 @@ EVENTS = frozenset(
 )
 
 
+class MdnsTransaction(DnsTransaction):
+    """A message of multicast DNS, which is recorded in another form."""
+
+    __slots__ = ()
+
+    @override
+    def log(self) -> dict[str, Any]:
+        return mdnslog.body(self.message)
+
+    @override
+    def records(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        return [self.log()]
+
+
 class MdnsParser(DnsParser):
     """Multicast DNS (RFC 6762): the same messages, logged under their own name."""
 
     name = "mdns"
     log_type = "mdns"
+    transaction = MdnsTransaction
 
     @override
     def _check(self, message: Message, direction: int) -> None:
         """Find nothing wrong with flags and directions, which multicast uses otherwise."""
 
 
-class LlmnrParser(MdnsParser):
+class LlmnrParser(DnsParser):
     """Link-local multicast name resolution (RFC 4795): again the same messages, with flags of their own."""
 
     name = "llmnr"
     log_type = "llmnr"
 
+    @override
+    def _check(self, message: Message, direction: int) -> None:
+        """Find nothing wrong with flags, which have another meaning here."""
+
 
 def _buffers(proto: str) -> tuple[BufferSpec, ...]:
+    # Messages of multicast DNS all go to the same port, answers too.
+    answer = DIRECTIONS if proto == "mdns" else (TOCLIENT,)
     rows = (
         ("query", (TOSERVER,)),
         ("query.name", DIRECTIONS),
@@ -53,7 +84,7 @@ def _buffers(proto: str) -> tuple[BufferSpec, ...]:
         ("answer.name", DIRECTIONS),
         ("authorities.rrname", DIRECTIONS),
         ("additionals.rrname", DIRECTIONS),
-        ("response.rrname", (TOCLIENT,)),
+        ("response.rrname", answer),
     )
     return tuple(BufferSpec(f"{proto}.{name}", (proto,), directions, multi=True) for name, directions in rows)
 

@@ -93,6 +93,7 @@ class DnsParser(EitherParser):
 
     name = "dns"
     log_type = "dns"
+    transaction: type[DnsTransaction] = DnsTransaction
 
     def __init__(self, settings: Any = None) -> None:
         """Start with nothing held back."""
@@ -146,7 +147,7 @@ class DnsParser(EitherParser):
             message = Message(raw, Names(raw))
             message.names.note("malformed_data")
         self._check(message, direction)
-        self.transactions.append(DnsTransaction(self.next_tx, direction, message))
+        self.transactions.append(self.transaction(self.next_tx, direction, message))
         self.next_tx += 1
 
     def _check(self, message: Message, direction: int) -> None:
@@ -166,7 +167,8 @@ def probe(raw: bytes) -> int:
     if message is None or message.opcode > _MAX_OPCODE:
         return PROBE_NO
     counts = [int.from_bytes(raw[at : at + 2], "big") for at in (4, 6, 8, 10)]
-    if counts[0] > 32 or sum(counts) > 512 or sum(counts) == 0:
+    # A question takes five bytes or more, a record eleven, unless the message was cut short.
+    if sum(counts) == 0 or 2 * sum(counts) > len(raw):
         return PROBE_NO
     return PROBE_YES if message.questions or message.answers or message.additionals else PROBE_NO
 
@@ -183,7 +185,7 @@ def probe_stream(raw: bytes) -> int:
         return probe(body)
     opcode = (body[2] >> 3) & 0xF
     questions = (body[4] << 8) | body[5]
-    return PROBE_YES if opcode <= _MAX_OPCODE and 0 < questions <= 32 else PROBE_NO
+    return PROBE_YES if opcode <= _MAX_OPCODE and 0 < 5 * questions <= length else PROBE_NO
 
 
 def sender(raw: bytes) -> int:
