@@ -111,7 +111,7 @@ class Detector:
         ctx.replaces = []
         found: list[Match] = []
         keep = 0
-        self._packets.inline = inline
+        self._packets.enforcing = inline
         self._packets.inspect(state, allowed, found)
         if found and flow is not None:
             limits = self.settings.guess_limit

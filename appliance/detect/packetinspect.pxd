@@ -9,7 +9,7 @@ from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpSession
 
 cdef int F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
-cdef int _ESTABLISHED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TH_SYN
+cdef int _ESTABLISHED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TH_SYN, S_FAST_OPEN
 cdef tuple _ACCEPTED
 
 cdef class PacketInspector:
@@ -18,6 +18,7 @@ cdef class PacketInspector:
     cdef list _signatures, _groups, _shapes
     cdef bint _addresses, _by_protocol, _streamed
     cdef bytes _payload, _stream
+    cdef public bint enforcing
     @cython.locals(candidates=set, chosen=tuple)
     cpdef inspect(self, state, allowed, list found)
     cpdef list _in_order(self, tuple chosen, set candidates)
@@ -25,7 +26,7 @@ cdef class PacketInspector:
     cpdef _look(self, state)
     @cython.locals(packet=Packet, flow=Flow, flag=int)
     cpdef _by_address(self, set candidates)
-    @cython.locals(app=AppState, flow=Flow, proto=str)
+    @cython.locals(app=AppState, flow=Flow, here=int, direction=int, told=bint, again=bint)
     cpdef _by_application(self, state, set candidates)
     @cython.locals(packet=Packet, own=bint, place=int, data=bytes, shapes=Shapes)
     cpdef tuple _by_content(self, set candidates)
@@ -45,4 +46,6 @@ cdef class PacketInspector:
 
 @cython.locals(packet=Packet, flow=Flow, tcp=TcpSession)
 cpdef bint _in_stream(Context ctx) except -1
+@cython.locals(tcp=TcpSession)
+cpdef bint _never_opened(Context ctx) except -1
 cpdef int _class(int protocol)

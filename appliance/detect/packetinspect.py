@@ -58,7 +58,7 @@ class PacketInspector:
         self._stream: bytes = b""
         self._tail: StreamTail | None = None
         self._streamed: bool = False
-        self.inline = False  # verdicts are carried out: streams do not wait for acknowledgements
+        self.enforcing: bool = False  # verdicts are carried out: streams do not wait for acknowledgements
 
     def inspect(self, state: FlowDetect | None, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate all rules but those on transactions; matches go to ``found``."""
@@ -134,7 +134,7 @@ class PacketInspector:
                     state.recognised[direction] = True
         if told:
             candidates.update(self._ruleset.protocol_only)
-            state.again[here] = self.inline and flow.tcp is not None
+            state.again[here] = self.enforcing and flow.tcp is not None
         elif again:
             candidates.update(self._ruleset.protocol_states)
 

@@ -1,218 +1,50 @@
 """EVE records, one golden record for each kind of event, and odd bytes everywhere."""
 
 # ruff: noqa: E501, C408
+
 from __future__ import annotations
 
 import io
 import json
-from types import SimpleNamespace
 
 import pytest
+from eve_tools import (
+    ALL,
+    CLIENT,
+    COUNTERS,
+    HEAD,
+    IN_PACKET,
+    NOW,
+    SERVER,
+    Tx,
+    lines,
+    make_flow,
+    make_packet,
+    make_rule,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.config.settings import EveOutput
-from appliance.model.app import AppState, FileObject, Parser, Transaction
+from appliance.model.app import FileObject
 from appliance.model.event import (
     AlertEvent,
     AnomalyEvent,
     AppEvent,
-    DropEvent,
     FileEvent,
     FlowEvent,
     FrameEvent,
     NoticeEvent,
     StatsEvent,
 )
-from appliance.model.flow import F_ALERTED, F_DROPPED, F_EXCEPTION, Flow, FlowState
+from appliance.model.flow import F_ALERTED, F_DROPPED, F_EXCEPTION, Flow
 from appliance.model.identity import Vm, VmInterface
-from appliance.model.packet import Packet
-from appliance.model.tcp import TcpSession, TcpState
-from appliance.model.verdict import Decision, Reason, Verdict
 from appliance.sinks.community import community_id
 from appliance.sinks.eve import EveWriter, SinkError, open_outputs
 from appliance.sinks.flowlog import nested
 from appliance.sinks.text import ip_text, time_text, to_line
 
-NOW = 1_767_323_045_678_901_999
-CLIENT, SERVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
-ALL = frozenset(
-    ("alert", "drop", "anomaly", "http", "smtp", "files", "flow", "netflow", "stats", "bittorrent-dht")
-)
 VM = VmInterface(0, Vm("uuid-1", "web-1"), "eth0", b"\x02" * 6)
-
-
-class Tx(Transaction):
-    def __init__(self, body, headers=b""):
-        super().__init__(3)
-        self.body, self.headers = body, headers
-
-    def log(self):
-        return self.body
-
-    def buffer(self, name, direction):
-        return self.headers if (name, direction) == ("http.header", 0) else None
-
-
-class AnyParser(Parser):
-    """A parser whose kind of record a test may choose."""
-
-
-def make_flow(tx=None, kind="http"):
-    flow = Flow(6, CLIENT, SERVER, 1234, 80)
-    flow.id, flow.first, flow.last = 77, NOW, NOW + 2_500_000_000
-    flow.pkts_ts, flow.pkts_tc, flow.bytes_ts, flow.bytes_tc = 4, 3, 400, 300
-    flow.app_proto = kind
-    flow.app = AppState()
-    flow.app.proto = kind
-    flow.app.parser = AnyParser()
-    flow.app.parser.log_type = kind
-    flow.app.parser.transactions = [tx] if tx else []
-    flow.tcp = TcpSession()
-    flow.tcp.state = TcpState.FIN_WAIT1
-    flow.tcp.client.tcp_flags, flow.tcp.server.tcp_flags = 0x1B, 0x12
-    flow.state = FlowState.CLOSED
-    return flow
-
-
-def make_packet(flow=None, frame=b"\0" * 54 + b"hello\xff\n"):
-    p = Packet(frame, 1, NOW, 9)
-    p.ip_version, p.src, p.dst, p.proto, p.sport, p.dport = 4, CLIENT, SERVER, 6, 1234, 80
-    p.payload_off, p.payload_len = 54, len(frame) - 54
-    p.flow, p.ttl, p.ip_len, p.ip_id, p.seq, p.tcp_flags = flow, 64, 47, 5, 111, 0x18
-    return p
-
-
-def make_rule(**kw):
-    base = dict(
-        gid=1, sid=42, rev=2, msg="Test", category="Misc", priority=3, action="alert", target="", text="alert tcp ...",
-        metadata=(("tag", "a"), ("tag", "b")), references=(("url", "example.org/x"),),
-    )  # fmt: skip
-    return SimpleNamespace(**{**base, **kw})
-
-
-def lines(event, types=ALL, **output):
-    out = io.StringIO()
-    writer = EveWriter(EveOutput(types=types, **output), out)
-    for one in event if isinstance(event, list) else [event]:
-        writer.write(one)
-    assert writer.written == out.getvalue().count("\n")
-    return [json.loads(line) for line in out.getvalue().splitlines()]
-
-
-HEAD = {
-    "timestamp": "2026-01-02T03:04:05.678901+0000", "flow_id": 77, "src_ip": "10.0.0.1", "src_port": 1234,
-    "dest_ip": "10.0.0.2", "dest_port": 80, "proto": "TCP", "ip_v": 4,
-}  # fmt: skip
-IN_PACKET = {"pcap_cnt": 9, "pkt_src": "wire/pcap"}
-COUNTERS = {
-    "pkts_toserver": 4, "pkts_toclient": 3, "bytes_toserver": 400, "bytes_toclient": 300, "start": HEAD["timestamp"],
-}  # fmt: skip
-ALERT = {
-    "action": "allowed", "gid": 1, "signature_id": 42, "rev": 2, "signature": "Test", "category": "Misc",
-    "severity": 3, "metadata": {"tag": ["a", "b"]},
-}  # fmt: skip
-
-
-def test_alert_of_a_transaction():
-    tx = Tx({"hostname": "example.org"})
-    flow = make_flow(tx)
-    flow.bits, flow.ints = {"ET.Evil", "traffic/id/mozilla"}, {"n": 3}
-    (got,) = lines(AlertEvent(NOW, make_packet(flow), flow, make_rule(), "allowed", tx))
-    assert got == {
-        **HEAD, **IN_PACKET, "event_type": "alert", "tx_id": 3, "alert": ALERT, "app_proto": "http",
-        "direction": "to_server", "http": {"hostname": "example.org"},
-        "metadata": {"flowbits": ["ET.Evil"], "flowints": {"n": 3}}, "traffic": {"id": ["mozilla"]},
-        "flow": {**COUNTERS, "src_ip": "10.0.0.1", "dest_ip": "10.0.0.2", "src_port": 1234, "dest_port": 80},
-    }  # fmt: skip
-
-
-def test_alert_options():
-    options = {
-        "alert": {
-            "payload": True, "payload-printable": True, "payload-length": True, "payload-buffer-size": 6, "packet": True,
-            "verdict": True, "metadata": {"rule": {"metadata": False, "raw": True, "reference": True}},
-        }
-    }  # fmt: skip
-    rule = make_rule(action="reject", target="dest_ip")
-    (got,) = lines(AlertEvent(NOW, make_packet(), None, rule, "blocked", source="stream"), options=options)
-    assert (got["payload"], got["payload_printable"], got["payload_length"]) == ("aGVsbG//", "hello.", 7)
-    assert got["stream"] == 1
-    assert got["packet_info"] == {"linktype": 1, "linktype_name": "EN10MB"}
-    assert got["verdict"] == {"action": "drop", "reject-target": "to_client", "reject": ["tcp-reset"]}
-    assert "metadata" not in got["alert"]
-    assert got["alert"]["rule"] == "alert tcp ..."
-    assert got["alert"]["references"] == ["https://example.org/x"]
-    assert got["alert"]["source"] == {"ip": "10.0.0.1", "port": 1234}
-    assert got["alert"]["target"] == {"ip": "10.0.0.2", "port": 80}
-
-
-def test_alert_context_and_guessed_transaction():
-    event = AlertEvent(NOW, make_packet(), None, make_rule(), "allowed", Tx({}))
-    event.context = {"bad_host": {"year": 2005}, "guessed": True, "payload": b"x", "pktvars": [{"k": "v"}]}
-    (got,) = lines(event)
-    assert got["alert"]["context"] == {"bad_host": {"year": 2005}}
-    assert got["tx_guessed"] is True
-    assert got["metadata"] == {"pktvars": [{"k": "v"}]}
-
-
-@pytest.mark.parametrize(
-    ("mode", "deployment", "where", "value"),
-    [
-        ("extra-data", "reverse", ("alert", "xff"), "10.2.2.2"),
-        ("extra-data", "forward", ("alert", "xff"), "192.0.2.9"),
-        ("overwrite", "reverse", ("src_ip",), "10.2.2.2"),
-    ],
-)
-def test_forwarded_for(mode, deployment, where, value):
-    tx = Tx({}, b"Host: x\r\nx-forwarded-for: 192.0.2.9:80, 10.2.2.2\r\n")
-    xff = {"enabled": True, "mode": mode, "deployment": deployment, "header": "X-Forwarded-For"}
-    (got,) = lines(
-        AlertEvent(NOW, make_packet(), make_flow(tx), make_rule(), "allowed", tx),
-        options={"alert": {"xff": xff}},
-    )
-    for step in where:
-        got = got[step]
-    assert got == value
-
-
-def test_tunnelled_packet_tells_of_the_outer_one():
-    inner, outer = make_packet(), make_packet()
-    outer.ip_version, outer.proto, outer.src, outer.dst = 6, 4, bytes(15) + b"\1", bytes(15) + b"\2"
-    inner.outer, inner.tunnel, inner.depth = outer, "ipv4", 1
-    (got,) = lines(AlertEvent(NOW, inner, None, make_rule(), "allowed"))
-    assert got["pkt_src"] == "ipv6 tunnel"
-    assert got["tunnel"]["src_ip"] == "0000:0000:0000:0000:0000:0000:0000:0001"
-    assert got["tunnel"]["proto"] == "IP-in-IP"
-    assert got["tunnel"]["depth"] == 1
-
-
-def test_drop_is_written_once_for_a_flow_unless_all_are_wanted():
-    flow = make_flow()
-    decision = Decision(Verdict.DROP, Reason.FLOW_DENIED)
-    events = [DropEvent(NOW, make_packet(flow), flow, decision)] * 2 + [FlowEvent(NOW, flow, "timeout")]
-    got = lines(events * 2, frozenset(("drop",)))
-    assert len(got) == 2
-    assert len(lines(events, frozenset(("drop",)), options={"drop": {"flows": "all"}})) == 2
-    assert got[0]["drop"] == {
-        "len": 47, "tos": 0, "ttl": 64, "ipid": 5, "tcpseq": 111, "tcpack": 0, "tcpwin": 0, "fin": False, "syn": False,
-        "rst": False, "psh": True, "ack": True, "urg": False, "tcpres": 0, "tcpurgp": 0, "reason": "flow drop",
-    }  # fmt: skip
-    assert got[0]["direction"] == "to_server"
-
-
-def test_drop_bears_its_alert():
-    event = DropEvent(
-        NOW,
-        make_packet(),
-        None,
-        Decision(Verdict.REJECT, Reason.RULE, "1:42 Test"),
-        make_rule(action="rejectdst"),
-    )
-    (got,) = lines(event, options={"drop": {"alerts": True, "verdict": True}})
-    assert got["alert"] == {**ALERT, "action": "blocked"}
-    assert got["verdict"] == {"action": "drop", "reject-target": "to_server", "reject": ["tcp-reset"]}
-    assert got["drop"]["by"] == "1:42 Test"
 
 
 def test_application_record_is_between_client_and_server():

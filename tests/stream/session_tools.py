@@ -1,0 +1,7 @@
+"""x"""
+
+from __future__ import annotations
+
+from appliance.model.tcp import TcpState
+
+S = TcpState
