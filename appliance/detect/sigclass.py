@@ -81,8 +81,8 @@ def _anchored(signature: Signature) -> bool:
 def _scope(signature: Signature, option: FlowOption | None) -> str:
     """Say what an action is for: the "flow", the "packet", or the flow if a stream has matched.
 
-    A rule on addresses or the application alone decides about connections; one that looks at ports, at the
-    direction or state of a flow or at the fields of packets, about those packets.
+    A rule on addresses, ports or the application alone decides about connections; one that looks at the
+    direction or state of a flow, or at the fields of packets, about those packets.
     """
     if signature.tx_tests or signature.protocols is not None:
         return "packet" if _on_size(signature) else "flow"
@@ -92,12 +92,8 @@ def _scope(signature: Signature, option: FlowOption | None) -> str:
         return "packet"
     if _protocol_only(signature, option):
         return "flow"
-    addresses = option is None and not signature.header.with_ports
-    return (
-        "flow"
-        if addresses and all(isinstance(m, ReputationMatcher) for m in signature.matchers)
-        else "packet"
-    )
+    named = all(isinstance(m, ReputationMatcher) for m in signature.matchers)
+    return "flow" if option is None and named else "packet"
 
 
 def _on_size(signature: Signature) -> bool:

@@ -34,7 +34,7 @@ from appliance.model.flow import F_DROPPED, F_PASSED
         (True, 'pass tcp any any -> any 80 (content:"bad";)', F_PASSED, "pass", "flow"),
         (True, "drop tcp any any -> any 80 (flags:A;)", 0, "drop", "packet"),
         (True, "drop tcp any any -> any 80 (flow:stateless; flags:A;)", 0, "drop", "packet"),
-        (True, 'pass tcp any any -> any any (msg:"x";)', F_PASSED, "pass", "flow"),
+        (True, 'pass tcp any any -> any 80 (msg:"x";)', F_PASSED, "pass", "flow"),
     ],
 )
 def test_verdicts(inline, body, flags, verdict, scope):
@@ -47,9 +47,9 @@ def test_verdicts(inline, body, flags, verdict, scope):
     assert sids(engine.inspect(tcp(), stream, NOW)) == ([2] if scope == "packet" else [])
 
 
-@pytest.mark.parametrize("body", ['any 80 (msg:"x";)', "any any (flow:to_server;)"])
+@pytest.mark.parametrize("body", ["any 80 (flow:to_server;)", "any any (flow:to_server,stateless;)"])
 @pytest.mark.parametrize("action", ["pass", "drop"])
-def test_ports_and_direction_concern_packets(action, body):
+def test_direction_and_state_concern_packets(action, body):
     engine, stream = detector(f"{action} tcp any any -> {body}"), flow()
     found = [engine.inspect(tcp(), stream, NOW, True) for _ in range(2)]
     assert [(one.verdict, one.scope) for one in found] == [(action, "packet")] * 2
