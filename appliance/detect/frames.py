@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Bytes of open frames that are kept for their rules, and of one frame that an alert tells.
 KEPT = 256 << 10
 TOLD = 4096
+_UNKNOWN = 1 << 62  # end of a frame that has not ended
 
 
 class FrameTest:
@@ -73,11 +74,16 @@ class FrameInspector:
     ) -> int:
         ctx = self._ctx
         data, base, ended = self._bytes(state)
+        earlier = state.tails[ctx.direction].earlier if ctx.flow.tcp is not None else ()
         open_frames, keep = [], 0
         for frame in parser.frames:
             if frame.direction != ctx.direction:
                 open_frames.append(frame)
                 continue
+            for piece in earlier:
+                if piece.base <= frame.offset < piece.end or frame.offset < piece.base < _end(frame):
+                    whole = _end(frame) <= piece.end
+                    self._frame(frame, parser, protocol, piece.data, piece.base, whole, allowed, found)
             final = ended or 0 <= frame.length <= base + len(data) - frame.offset
             self._frame(frame, parser, protocol, data, base, final, allowed, found)
             if not final:
@@ -113,7 +119,7 @@ class FrameInspector:
         piece = data[start - base : max(stop - base, 0)]
         if piece and final and self.log:
             self.done.append((protocol, _told(frame, piece, final)))
-        if not piece or (stop == frame.seen and not final):
+        if not piece or (stop <= frame.seen and not final):
             return
         frame.seen = stop
         for index in self._ruleset.frame_rules.get((protocol, frame.name), ()):
@@ -144,6 +150,11 @@ class FrameInspector:
             if not inspect(signature.chain, payload, offset, True, ctx):
                 return False
         return signature.frame.match(piece, base, final, ctx)
+
+
+def _end(frame: Frame) -> int:
+    """Give where a frame ends in the stream, as far as that is known."""
+    return frame.offset + frame.length if frame.length >= 0 else _UNKNOWN
 
 
 def _direction_fits(signature: Signature, frame: Frame) -> bool:

@@ -24,6 +24,7 @@ cdef class PacketInspector:
     cpdef list _in_order(self, tuple chosen, set candidates)
     @cython.locals(packet=Packet, flow=Flow, skip=bint)
     cpdef _look(self, state)
+    cpdef _before_holes(self, tail, allowed, list found)
     @cython.locals(packet=Packet, flow=Flow, flag=int)
     cpdef _by_address(self, set candidates)
     @cython.locals(app=AppState, flow=Flow, here=int, direction=int, told=bint, again=bint)

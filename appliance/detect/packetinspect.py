@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from appliance.detect.result import Filter
     from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
-    from appliance.detect.state import FlowDetect, StreamTail
+    from appliance.detect.state import FlowDetect, StreamPiece, StreamTail
 
 
 # Captured values that one flow keeps.
@@ -56,13 +56,15 @@ class PacketInspector:
         self._profile = profile
         self._payload: bytes = b""
         self._stream: bytes = b""
-        self._tail: StreamTail | None = None
+        self._tail: StreamTail | StreamPiece | None = None
         self._streamed: bool = False
         self.enforcing: bool = False  # verdicts are carried out: streams do not wait for acknowledgements
 
     def inspect(self, state: FlowDetect | None, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate all rules but those on transactions; matches go to ``found``."""
         self._look(state)
+        if state is not None and state.tails[self._ctx.direction].earlier:
+            self._before_holes(state.tails[self._ctx.direction], allowed, found)
         candidates: set[int] = set()
         self._by_address(candidates)
         if state is not None and self._by_protocol:
@@ -93,6 +95,23 @@ class PacketInspector:
                 self._tail = tail
                 self._stream = bytes(tail.data)
                 self._streamed = True
+
+    def _before_holes(self, tail: StreamTail, allowed: Filter | None, found: list[Match]) -> None:
+        """Evaluate rules on what stands before holes and was not inspected, each piece on its own."""
+        ctx = self._ctx
+        group = self._groups[_class(ctx.packet.proto) + ctx.direction]
+        held = self._payload, self._stream, self._tail, self._streamed
+        for piece in tail.earlier:
+            if piece.fresh >= piece.end or group.stream is None:
+                continue
+            self._payload, self._stream, self._tail, self._streamed = b"", piece.data, piece, True
+            candidates: set[int] = set()
+            group.stream.search(piece.data, candidates)
+            piece.fresh = piece.end
+            for signature in self._in_order((), candidates):
+                if signature.on_stream and (allowed is None or allowed.enabled(signature.index)):
+                    self._try(signature, found)
+        self._payload, self._stream, self._tail, self._streamed = held
 
     def _by_address(self, candidates: set[int]) -> None:
         """Add ip-only rules, once for each direction of a flow."""
@@ -222,7 +241,7 @@ class PacketInspector:
             return ""
         return "packet" if inspect(signature.chain, self._payload, 0, True, self._ctx) else ""
 
-    def _in_stream(self, signature: Signature, tail: StreamTail) -> bool:
+    def _in_stream(self, signature: Signature, tail: StreamTail | StreamPiece) -> bool:
         """Inspect the part of the stream that this rule has not used yet."""
         if signature.chain is None:
             return False

@@ -11,15 +11,40 @@ if TYPE_CHECKING:
 PENDING_LIMIT = 1 << 20
 
 
+# Pieces before holes that are kept of one direction.
+PIECES = 64
+
+
+class StreamPiece:
+    """What stands before a hole: bytes from ``base`` on, inspected up to ``fresh``; ``hits`` as of a tail."""
+
+    __slots__ = ("base", "data", "fresh", "hits")
+
+    def __init__(self, base: int, data: bytes, fresh: int, hits: dict[int, int]) -> None:
+        """Take over the end of a tail."""
+        self.base = base
+        self.data = data
+        self.fresh = fresh
+        self.hits = hits
+
+    @property
+    def end(self) -> int:
+        """Stream offset behind the last byte."""
+        return self.base + len(self.data)
+
+
 class StreamTail:
     """The end of one direction of a stream: what was inspected last and what was not yet.
+
+    ``earlier`` are the pieces before holes, which are inspected each on its own and kept as long as the tail
+    would have been.
 
     ``base`` is the stream offset of the first byte kept, ``fresh`` that of the first one not yet
     inspected. ``hits`` says up to which offset a rule has used the stream: the bytes of one match do not
     serve for another of the same rule.
     """
 
-    __slots__ = ("base", "data", "fresh", "hits", "lost", "seen_end")
+    __slots__ = ("base", "data", "earlier", "fresh", "hits", "lost", "seen_end")
 
     def __init__(self) -> None:
         """Start at the beginning of the stream."""
@@ -27,6 +52,7 @@ class StreamTail:
         self.base = 0
         self.fresh = 0
         self.hits: dict[int, int] = {}
+        self.earlier: list[StreamPiece] = []
         self.lost = 0
         self.seen_end = False
 
@@ -55,6 +81,8 @@ class StreamTail:
     def settle(self, window: int) -> None:
         """Note that all was inspected, and keep at most ``window`` bytes of it."""
         self.fresh = self.end
+        if self.earlier:
+            self.earlier = [piece for piece in self.earlier if piece.end > self.end - window]
         self._drop(len(self.data) - window)
         if self.hits:
             self.hits = {rule: end for rule, end in self.hits.items() if end > self.base}
@@ -66,11 +94,34 @@ class StreamTail:
             self.base += count
 
     def _restart(self, offset: int) -> None:
-        """Go on behind a hole; waiting bytes before it can no longer be inspected as one piece."""
-        self.lost += max(self.end - self.fresh, 0)
+        """Go on behind a hole; what stands before it is inspected as a piece of its own."""
+        if self.data:
+            self._set_aside(StreamPiece(self.base, bytes(self.data), self.fresh, self.hits))
         self.data.clear()
         self.base = self.fresh = offset
-        self.hits.clear()
+        self.hits = {}
+
+    def _set_aside(self, piece: StreamPiece) -> None:
+        """Keep a piece; the oldest go when there are too many or too many bytes."""
+        self.earlier.append(piece)
+        held = sum(len(one.data) for one in self.earlier)
+        while len(self.earlier) > PIECES or held > PENDING_LIMIT:
+            first = self.earlier.pop(0)
+            held -= len(first.data)
+            self.lost += max(first.end - first.fresh, 0)
+
+    def shown(self, most: int) -> bytes:
+        """Give the last ``most`` bytes for a record, with a word in the place of each hole."""
+        parts: list[bytes] = []
+        after = self.base
+        if self.data:
+            parts.append(bytes(self.data[-most:]))
+        for piece in reversed(self.earlier):
+            if parts:
+                parts.append(b"[%d bytes missing]" % (after - piece.end))
+            parts.append(piece.data[-most:])
+            after = piece.base
+        return b"".join(reversed(parts))[-most:]
 
 
 class FlowDetect:

@@ -124,9 +124,9 @@ def _report(pipe: Pipeline, work: Work, match: Match, *, blocking: bool) -> None
         return
     pipe.counters.add("detect.alert")
     if match.source != "packet" and work.flow is not None and work.flow.detect is not None:
-        tail = work.flow.detect.tails[match.direction].data
-        if tail:
-            match.context["payload"] = bytes(tail[-_PAYLOAD:])
+        shown = work.flow.detect.tails[match.direction].shown(_PAYLOAD)
+        if shown:
+            match.context["payload"] = shown
     blocked = blocking and match.action in _BLOCKING
     work.events.append(
         AlertEvent(
