@@ -86,6 +86,8 @@ def _flow(pipe: Pipeline, flow: Flow) -> dict[str, Any]:
 def _app(state: AppState) -> dict[str, Any]:
     """Give what is known of the application, and while it is not known, the bytes that have come."""
     data = moving.write_fields(state, APP)
+    if state.announced is not None:
+        data["proto"] = state.announced[0]
     data["fed"], data["position"] = list(state.fed), list(state.position)
     data["done"], data["ends"] = [bool(one) for one in state.done], [bool(one) for one in state.ends]
     held = state.probe if state.probe is not None and not state.proto else None

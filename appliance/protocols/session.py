@@ -101,6 +101,7 @@ class AppLayer:
         state.expected = protocol
         state.done = [True, True]
         state.announced = (protocol, carried)
+        flow.app_proto = protocol  # who decides on applications need not wait for data
         if flow.proto != PROTO_TCP:
             self._begin(flow, state, now)
 
