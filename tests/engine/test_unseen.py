@@ -9,6 +9,7 @@ from live_helpers import INLINE, Live, Tcp, one_policy, udp
 
 from appliance.model.verdict import Reason, Verdict
 
+RULE = 'alert tcp any any -> any any (msg:"x"; content:"zz"; sid:1;)'
 PREVENT = one_policy(inspection="{mode: prevent}")
 
 
@@ -21,7 +22,7 @@ PREVENT = one_policy(inspection="{mode: prevent}")
     ],
 )
 def test_a_segment_that_was_not_seen_whole_does_not_pass_where_rules_may_block(policy, settings, dropped):
-    live, tcp = Live(policy, settings=settings), Tcp()
+    live, tcp = Live(policy, RULE, settings), Tcp()
     live.send(tcp.packet("S"))
     result = live.send(tcp.packet("PA", b"data"), unseen=4)
     assert (result.decision.reason is Reason.BYTES_UNSEEN) == dropped
