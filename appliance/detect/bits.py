@@ -33,7 +33,7 @@ class Effect:
 
 
 class KeepEffect(Effect):
-    """``tls.store``: the certificates of the connection are to be stored."""
+    """``tls.store``: the certificates of the connection are to be in its record."""
 
     __slots__ = ()
 

@@ -158,7 +158,7 @@ class Transaction:
         return self.value(name)
 
     def keep(self) -> None:
-        """Take note that a rule wants its certificates stored; most have none."""
+        """Take note that a rule wants its certificates in the record; most have none."""
 
     def log(self) -> dict[str, Any]:
         """Give the body of the EVE record, in Suricata's field names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import ssl
 import struct
@@ -222,3 +223,13 @@ def test_message_of_an_unknown_type():
     tls = TlsParser()
     tls.data(0, record(22, b"\xc8\0\0\1x"))
     assert tls.tx.compared("ssl_state", 0) == {"unknown"}
+
+
+def test_certificates_are_in_the_record_when_a_rule_wants_them(tls12):
+    tx = play(tls12).tx
+    assert "chain" not in tx.log()
+    tx.keep()
+    (der,) = tx.log()["chain"]
+    assert tx.log()["certificate"] == der
+    assert x509.load_der_x509_certificate(base64.b64decode(der)).serial_number == 0x0A0B0C
+    assert set(tx.records({"custom": ["sni"]})[0]) == {"sni", "certificate", "chain"}

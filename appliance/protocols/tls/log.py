@@ -82,24 +82,20 @@ def body(tx: TlsTransaction, options: dict[str, Any]) -> dict[str, Any]:
     if tx.origin:
         fields["from_proto"] = tx.origin
     fields |= _fingerprints(tx)
+    kept = _certificates(tx, {"certificate", "chain"}) if tx.store else {}
     custom = options.get("custom")
     if isinstance(custom, list):
         wanted = {_CUSTOM.get(str(key), str(key)) for key in custom}
         fields |= _on_request(tx, wanted)
-        return {key: value for key, value in fields.items() if key in wanted}
+        return {key: value for key, value in fields.items() if key in wanted} | kept
     if options.get("extended", True) in {False, "no", "false", "off"}:
-        return {key: value for key, value in fields.items() if key in _BASIC}
-    return fields
+        return {key: value for key, value in fields.items() if key in _BASIC} | kept
+    return fields | kept
 
 
 def _on_request(tx: TlsTransaction, wanted: set[str]) -> dict[str, Any]:
     """Give the fields that only a ``custom`` list asks for."""
-    found: dict[str, Any] = {}
-    if tx.chain:
-        if "certificate" in wanted:
-            found["certificate"] = base64.b64encode(tx.chain[0]).decode("ascii")
-        if "chain" in wanted:
-            found["chain"] = [base64.b64encode(der).decode("ascii") for der in tx.chain]
+    found: dict[str, Any] = _certificates(tx, wanted)
     if "client" in wanted and tx.certs[TOSERVER] is not None:
         found["client"] = _client(tx.certs[TOSERVER])
     if tx.client is not None:
@@ -110,6 +106,16 @@ def _on_request(tx: TlsTransaction, wanted: set[str]) -> dict[str, Any]:
         found["server_handshake"] = _handshake(tx.server)
         if tx.server.ciphers:
             found["server_handshake"]["cipher"] = tx.server.ciphers[0]
+    return found
+
+
+def _certificates(tx: TlsTransaction, wanted: set[str]) -> dict[str, Any]:
+    """Give the server's certificates as DER in base64: its own, and the whole chain."""
+    found: dict[str, Any] = {}
+    if tx.chain and "certificate" in wanted:
+        found["certificate"] = base64.b64encode(tx.chain[0]).decode("ascii")
+    if tx.chain and "chain" in wanted:
+        found["chain"] = [base64.b64encode(der).decode("ascii") for der in tx.chain]
     return found
 
 

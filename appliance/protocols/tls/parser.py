@@ -44,7 +44,7 @@ class TlsTransaction(Transaction):
         self.certs: list[Certificate | None] = [None, None]
         self.certified = 0  # when the server's certificate came, in nanoseconds since the epoch
         self.messages: tuple[set[str], set[str]] = (set(), set())  # what each side has sent, for rules
-        self.store = False  # a rule wants the server's certificates kept
+        self.store = False  # a rule wants the server's certificates in the record
         self.greeted = False  # the server has said all that it says in the clear
         self.origin = ""  # protocol that the connection spoke before
 
