@@ -71,7 +71,10 @@ class FlowBitCheck(Matcher):
         if flow is None:
             return False
         bits = flow.bits or ()
-        return any((name in bits) == self.wanted for name in self.names)
+        for name in self.names:  # noqa: SIM110 - a generator would not compile
+            if (name in bits) == self.wanted:
+                return True
+        return False
 
 
 class FlowBitEffect(Effect):
@@ -191,13 +194,20 @@ class HostBitCheck(Matcher):
     def match(self, ctx: Context) -> bool:
         """One of the names has to be set (or not set) for one of the tracked hosts."""
         if self.track == "tx":
-            return any((f"tx:{name}" in tx_bits(ctx)) == self.wanted for name in self.names)
+            return self._in_tx(tx_bits(ctx))
         tracks = ("ip_src", "ip_dst") if self.track == "both" else (self.track or "ip_src",)
-        for track in tracks:
-            key = host_key(track, ctx)
-            if any(self.table.isset(key, name, ctx.now) == self.wanted for name in self.names):
+        for track in tracks:  # noqa: SIM110 - a generator would not compile
+            if self._on_host(host_key(track, ctx), ctx.now):
                 return True
         return False
+
+    def _in_tx(self, bits: set[str]) -> bool:
+        """Look at the bits of the transaction."""
+        return any((f"tx:{name}" in bits) == self.wanted for name in self.names)
+
+    def _on_host(self, key: bytes, now: int) -> bool:
+        """Look at the bits of one host or pair."""
+        return any(self.table.isset(key, name, now) == self.wanted for name in self.names)
 
 
 class HostBitEffect(Effect):

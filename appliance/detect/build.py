@@ -11,7 +11,7 @@ from appliance.detect.compare import comparison_of
 from appliance.detect.errors import RefusedError
 from appliance.detect.fastpattern import choose
 from appliance.detect.frames import FrameTest
-from appliance.detect.headers import TRANSPORTS, Header
+from appliance.detect.headers import TRANSPORTS
 from appliance.detect.matchers import KindMatcher
 from appliance.detect.packettests import AppEventMatcher, AppProtocolMatcher, HookMatcher, PacketBufferTest
 from appliance.detect.reputation import CountryMatcher, ReputationMatcher
@@ -66,7 +66,7 @@ class RuleBuilder:
         self.world = world
         self.rule = rule
         self.flow_option = next((o for o in rule.options if isinstance(o, tree.FlowOption)), None)
-        header = Header(rule, self.flow_option, world.interner)
+        header = world.interner.header(rule, self.flow_option)
         self.signature = Signature(index, rule, header)
         self.chains = ChainBuilder(world.settings, world.datasets)
         self.segments: list[Segment] = []

@@ -52,7 +52,10 @@ class Comparison:
 
     def _within(self, value: int) -> bool:
         """Look the value up in the inclusive ranges."""
-        return any(first <= value <= last for first, last in self.ranges)
+        for first, last in self.ranges:  # noqa: SIM110 - a generator would not compile
+            if first <= value <= last:
+                return True
+        return False
 
 
 def comparison_of(node: IntMatch | IntSet) -> Comparison:

@@ -1,6 +1,11 @@
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
+
 cdef class Context:
-    cdef public object packet, flow, tx
-    cdef public long long now, base
+    cdef public Packet packet
+    cdef public Flow flow
+    cdef public object tx
+    cdef public long long now, base, stamp
     cdef public int direction, steps
     cdef public Py_ssize_t cursor
     cdef public bint final, established

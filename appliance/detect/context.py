@@ -23,7 +23,7 @@ class Context:
     ``data`` is the buffer under inspection, ``base`` the stream offset of its first byte, ``cursor``
     where the last match ended, ``final`` whether more can follow. ``values`` are the variables of the
     rule under test and ``captures`` what its regular expressions kept. ``established`` tells whether the
-    connection was so when the packet came.
+    connection was so when the packet came. ``stamp`` numbers the inspections.
     """
 
     __slots__ = (
@@ -43,6 +43,7 @@ class Context:
         "now",
         "packet",
         "replaces",
+        "stamp",
         "steps",
         "tx",
         "values",
@@ -54,6 +55,7 @@ class Context:
         self.flow: Any = None
         self.tx: Any = None
         self.now: int = 0
+        self.stamp: int = 0
         self.direction: int = 0
         self.events: list[str] | None = None
         self.data: bytes = b""
@@ -72,6 +74,7 @@ class Context:
 
     def start(self, packet: Packet, flow: Flow | None, now: int, direction: int) -> None:
         """Turn to another packet."""
+        self.stamp += 1
         self.packet = packet
         self.flow = flow
         self.tx = None

@@ -36,6 +36,22 @@ _OVER = F_DROPPED | F_PASSED | F_FROZEN
 class Detector:
     """Evaluates one ruleset; keeps thresholds and host bits, everything else is on the flow."""
 
+    __slots__ = (
+        "_finisher",
+        "_frames",
+        "_packets",
+        "_transactions",
+        "_translations",
+        "_window",
+        "_with_frames",
+        "ctx",
+        "names",
+        "profile",
+        "ruleset",
+        "settings",
+        "thresholds",
+    )
+
     def __init__(
         self,
         ruleset: Ruleset,
@@ -53,6 +69,8 @@ class Detector:
         """
         self.ruleset = ruleset
         self.settings = settings
+        self._window: int = settings.window
+        self._with_frames: bool = bool(ruleset.frame_rules)
         self.ctx = Context()
         self.thresholds = Thresholds(thresholds)
         self.profile = Profile(clock) if clock is not None else None
@@ -98,7 +116,8 @@ class Detector:
         """
         ctx = self.ctx
         state = None
-        self._frames.done = []
+        if self._frames.done:
+            self._frames.done = []
         if flow is not None:
             if flow.flags & _OVER:
                 return None
@@ -108,7 +127,8 @@ class Detector:
         ctx.start(packet, flow, now, packet.direction)
         ctx.established = _established(packet, flow, state)
         ctx.events = events
-        ctx.replaces = []
+        if ctx.replaces:
+            ctx.replaces = []
         found: list[Match] = []
         keep = 0
         self._packets.enforcing = inline
@@ -116,14 +136,15 @@ class Detector:
         if found and flow is not None:
             limits = self.settings.guess_limit
             guess(found, ctx, self.ruleset, streams=self.settings.guess_tx, limit=limits)
-        if flow is not None and state is not None and flow.app is not None and flow.app.parser is not None:
-            self._transactions.inspect(allowed, found)
-            if self.ruleset.frame_rules or self._frames.log:
-                keep = self._frames.inspect(state, allowed, found)
         if state is not None:
-            state.tails[packet.direction].settle(max(self.settings.window, keep))
-            if flow is not None and flow.app is not None:
-                state.noted = len(flow.app.events)
+            app = flow.app if flow is not None else None
+            if app is not None and app.parser is not None:
+                self._transactions.inspect(state, allowed, found)
+                if self._with_frames:
+                    keep = self._frames.inspect(state, allowed, found)
+            state.tails[packet.direction].settle(max(self._window, keep))
+            if app is not None:
+                state.noted = len(app.events)
         if not found:
             return None
         return self._finisher.finish(found, ctx, inline, allowed, self.ruleset)
@@ -141,6 +162,7 @@ class Detector:
     def log_frames(self) -> None:
         """Collect frames from now on, also those that no rule asks for."""
         self._frames.log = True
+        self._with_frames = True
 
     @property
     def frames(self) -> list[tuple[str, dict[str, object]]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.detect.buffers import PACKET_BUFFERS
 from appliance.detect.signature import FastPattern, Kind, Signature
+from appliance.detect.txtests import BufferTest, ValueTest
 from appliance.rulelang import tree
 
 if TYPE_CHECKING:
@@ -42,7 +43,48 @@ def choose(signature: Signature, segments: Sequence[Segment]) -> None:
                 place = _place(segment, pattern, node.nocase, signature)
                 if place is not None:
                     best, best_score = place, score
+    if best is None and signature.kind is Kind.APP and _lasting(signature):
+        best = _expression(signature, segments)
     signature.fast = best
+
+
+def _expression(signature: Signature, segments: Sequence[Segment]) -> FastPattern | None:
+    """Find a rule without a literal by a regular expression that has to match somewhere in a buffer."""
+    best: tree.Pcre | None = None
+    found: FastPattern | None = None
+    for segment in segments:
+        if segment.absent is not None or not segment.name or segment.name in {*PACKET_BUFFERS, "base64_data"}:
+            continue
+        for node in segment.nodes:
+            if not isinstance(node, tree.Pcre) or not _searchable(node):
+                continue
+            if best is not None and len(node.pattern) <= len(best.pattern):
+                continue
+            place = _place(segment, node.pattern, False, signature)
+            if place is not None:
+                best, found = node, place
+    if best is not None and found is not None:
+        found.regex = "".join(flag for flag in "ims" if flag in best.flags)
+    return found
+
+
+def _lasting(signature: Signature) -> bool:
+    """Tell whether what one test has seen is still there when another finds the rule: not so the payload."""
+    for test in signature.tx_tests:
+        if not isinstance(test, BufferTest | ValueTest):
+            return False
+    growing = [t for t in signature.tx_tests if isinstance(t, BufferTest) and _grows(t)]
+    return not growing or len(signature.tx_tests) == 1
+
+
+def _grows(test: BufferTest) -> bool:
+    """Tell whether the buffer is looked at before it is complete."""
+    return any(spec.growing for spec in test.key.specs.values())
+
+
+def _searchable(node: tree.Pcre) -> bool:
+    """Tell whether the expression has to match, anywhere in the buffer, and is written as others are."""
+    return not (node.negated or node.relative or "x" in node.flags or node.pattern.startswith(b"(*"))
 
 
 def _literal(node: tree.Content) -> bytes:

@@ -60,6 +60,10 @@ class Translation:
     def apply(self, flow: Flow, state: FlowDetect) -> None:
         """Bring the state of a flow over."""
         state.names = self.new
+        # Equal rules may mean other addresses, and wait for other patterns where lists of ports have changed.
+        state.known = [0, 0]
+        for tail in state.tails:
+            tail.search_anew()
         if self.same:
             return
         if self.new.once - self.old.once:
@@ -81,11 +85,10 @@ class Translation:
 
     def _transaction(self, state: TxDetect) -> None:
         """Keep what rules have found in a transaction; it is searched anew for the patterns of new rules."""
-        state.both, state.both_done = self._waiting(state.both), self._set(state.both_done)
-        for side in state.sides:
-            side.scanned.clear()
-            side.started = False
-            side.pending, side.done = self._waiting(side.pending), self._set(side.done)
+        for side in (*state.sides, state.both):
+            if side is not None:
+                side.renew()
+                side.pending, side.done = self._waiting(side.pending), self._set(side.done)
 
     def _waiting(self, rules: dict[int, RuleState]) -> dict[int, RuleState]:
         return {self.rules[rule]: state for rule, state in rules.items() if rule in self.rules}

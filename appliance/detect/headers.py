@@ -56,6 +56,7 @@ TRANSPORTS: dict[str, tuple[frozenset[int] | None, int]] = {
 }
 # Rules that packets without an IP header concern as well.
 BELOW_IP = frozenset(("pkthdr", "ether", "arp"))
+_ESTABLISHED, _NEW = int(TcpState.ESTABLISHED), int(FlowState.NEW)
 WITH_PORTS = frozenset((PROTO_TCP, PROTO_UDP, PROTO_SCTP))
 
 
@@ -66,6 +67,7 @@ class Interner:
         """Start empty."""
         self._addresses: dict[AddressSet, AddressMatcher] = {}
         self._ports: dict[PortSet, PortMatcher] = {}
+        self._headers: dict[tuple[object, ...], Header] = {}
 
     def addresses(self, addresses: AddressSet) -> AddressMatcher:
         """Give the matcher of an address set."""
@@ -81,6 +83,11 @@ class Interner:
             found = self._ports[ports] = PortMatcher(ports)
         return found
 
+    def header(self, rule: Rule, flow_option: FlowOption | None) -> Header:
+        """Give the header of a rule, one object for all rules that say the same."""
+        made = Header(rule, flow_option, self)
+        return self._headers.setdefault(made.content(), made)
+
 
 def _named(rule: Rule) -> frozenset[int] | None:
     """Give the one IP protocol that an option of the rule asks for: others need not look at the rule."""
@@ -93,10 +100,15 @@ def _named(rule: Rule) -> frozenset[int] | None:
 class Header:
     """Protocol, addresses, ports and direction of one rule.
 
-    ``transaction`` rules ("=>") name the client on the left, whichever way the packet goes.
+    ``transaction`` rules ("=>") name the client on the left, whichever way the packet goes. Rules that say
+    the same share one header, which is asked once for each packet: ``_stamp`` is the inspection that
+    ``_answer`` belongs to, in the context ``_asked``.
     """
 
     __slots__ = (
+        "_answer",
+        "_asked",
+        "_stamp",
         "anything",
         "both_ways",
         "destination",
@@ -130,8 +142,21 @@ class Header:
         self.only_direction: int = -1
         self.established: int = -1
         self.fragment: int = -1
+        self._asked: Context | None = None
+        self._stamp: int = -1
+        self._answer: bool = False
         if flow_option is not None:
             self._take(flow_option)
+
+    def ends(self) -> tuple[object, ...]:
+        """Give what :meth:`concerns` depends on, to compare."""
+        ports = (self.source_ports, self.destination_ports)
+        way = (self.both_ways, self.transaction)
+        return (self.protocols, self.version, self.non_ip, self.source, self.destination, *ports, *way)
+
+    def content(self) -> tuple[object, ...]:
+        """Give all that the header says, to compare."""
+        return (*self.ends(), self.only_direction, self.established, self.fragment)
 
     def _take(self, option: FlowOption) -> None:
         """Take over what ``flow`` says of packets; its stream words are the payload's business."""
@@ -143,14 +168,23 @@ class Header:
 
     def match(self, ctx: Context) -> bool:
         """Tell whether packet and flow fit."""
-        packet = ctx.packet
+        if self._stamp == ctx.stamp and self._asked is ctx:
+            return self._answer
+        self._answer = self._flow_fits(ctx, ctx.packet) and self.concerns(ctx)
+        self._stamp = ctx.stamp
+        self._asked = ctx
+        return self._answer
+
+    def concerns(self, ctx: Context) -> bool:
+        """Tell whether protocol, addresses and ports fit: the same for one direction of a flow."""
+        packet: Packet = ctx.packet
         if self.protocols is not None and packet.proto not in self.protocols:
             return False
         if self.version and packet.ip_version != self.version:
             return False
         if not packet.ip_version and not self.non_ip:
             return False
-        return self._flow_fits(ctx, packet) and (self.anything or self._ends_fit(ctx, packet))
+        return self.anything or self._ends_fit(ctx, packet)
 
     def _flow_fits(self, ctx: Context, packet: Packet) -> bool:
         """Check direction, state of the connection and fragmentation."""
@@ -184,6 +218,8 @@ def established(flow: Flow | None) -> bool:
     """Tell whether both ends have taken part in the flow."""
     if flow is None:
         return False
-    if flow.proto == PROTO_TCP and flow.tcp is not None:
-        return bool(flow.tcp.state >= TcpState.ESTABLISHED)
-    return flow.state != FlowState.NEW
+    if flow.proto == PROTO_TCP:
+        tcp = flow.tcp
+        if tcp is not None:
+            return bool(tcp.state >= _ESTABLISHED)
+    return flow.state != _NEW

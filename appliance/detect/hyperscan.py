@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import hyperscan as hs
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Version of the way patterns are written, part of the cache key.
 _FORM = b"2"
+# Length of a match where there is no bound on it.
+_UNLIMITED = 1 << 30
 
 
 class PatternCache(Protocol):
@@ -31,20 +33,27 @@ def escape(pattern: bytes) -> bytes:
 
 
 class Database:
-    """A set of literals; scanning gives the ids of those that occur."""
+    """A set of patterns; scanning gives the ids of those that occur."""
 
-    __slots__ = ("_database", "_found", "longest")
+    __slots__ = ("_database", "_found", "_handler", "_scan", "longest")
 
     def __init__(self, database: hs.Database, longest: int) -> None:
-        """Wrap a compiled database whose longest literal has ``longest`` bytes."""
+        """Wrap a compiled database whose longest match has ``longest`` bytes."""
         self._database = database
         self._found: list[int] = []
-        self.longest = longest
+        # Both are made once: to bind a method costs as much as to scan a few bytes.
+        self._scan: Any = database.scan
+        self._handler: Any = self._note
+        self.longest: int = longest
 
-    def scan(self, data: bytes) -> list[int]:
-        """Give the ids of the literals in ``data``, each once and in no particular order."""
-        self._found = []
-        self._database.scan(data, match_event_handler=self._note)
+    def scan(self, data: bytes | bytearray | memoryview) -> list[int]:
+        """Give the ids of the patterns in ``data``, each once and in no particular order.
+
+        The list is good until the next scan.
+        """
+        if self._found:
+            self._found = []
+        self._scan(data, self._handler)
         return self._found
 
     def _note(self, pattern: int, _start: int, _end: int, _flags: int, _context: object) -> None:
@@ -66,6 +75,58 @@ def build(patterns: Sequence[tuple[int, bytes, bool]], cache: PatternCache | Non
         database = _compile(patterns)
         cache.store(key, hs.dumpb(database))
     return Database(database, longest)
+
+
+def build_regexes(
+    patterns: Sequence[tuple[int, bytes, str]], cache: PatternCache | None
+) -> tuple[Database | None, list[int]]:
+    """Compile ``(id, expression, flags)`` entries; of the flags of ``pcre``, "i", "m" and "s" count.
+
+    A scan may find an expression where PCRE would not, never the other way round.
+
+    Returns:
+        The database, None when it would be empty, and the ids of expressions that Hyperscan does not take.
+    """
+    name = _key([(number, b"%b/%b" % (text, flags.encode()), True) for number, text, flags in patterns], b"r")
+    stored = cache.load(name) if cache is not None else None
+    database = _load(stored) if stored is not None else None
+    if database is not None:
+        return Database(database, _UNLIMITED), []
+    refused: list[int] = []
+    try:
+        database = _compile_regexes(patterns)
+    except hs.error:
+        refused = [one[0] for one in patterns if not _usable(one)]
+        patterns = [one for one in patterns if one[0] not in refused]
+        database = _compile_regexes(patterns) if patterns else None
+    if database is None:
+        return None, refused
+    if cache is not None and not refused:
+        cache.store(name, hs.dumpb(database))
+    return Database(database, _UNLIMITED), refused
+
+
+def _usable(pattern: tuple[int, bytes, str]) -> bool:
+    """Tell whether Hyperscan takes an expression."""
+    try:
+        _compile_regexes([pattern])
+    except hs.error:
+        return False
+    return True
+
+
+def _compile_regexes(patterns: Sequence[tuple[int, bytes, str]]) -> hs.Database:
+    """Compile in block mode, as a filter: what Hyperscan cannot say exactly finds too much."""
+    database = hs.Database(mode=hs.HS_MODE_BLOCK)
+    base = hs.HS_FLAG_SINGLEMATCH | hs.HS_FLAG_PREFILTER
+    known = {"i": hs.HS_FLAG_CASELESS, "m": hs.HS_FLAG_MULTILINE, "s": hs.HS_FLAG_DOTALL}
+    database.compile(
+        expressions=[text for _, text, _ in patterns],
+        ids=[number for number, _, _ in patterns],
+        elements=len(patterns),
+        flags=[base | sum(bit for flag, bit in known.items() if flag in flags) for _, _, flags in patterns],
+    )
+    return database
 
 
 def _compile(patterns: Sequence[tuple[int, bytes, bool]]) -> hs.Database:
@@ -91,9 +152,9 @@ def _load(stored: bytes) -> hs.Database | None:
     return database
 
 
-def _key(patterns: Sequence[tuple[int, bytes, bool]]) -> str:
+def _key(patterns: Sequence[tuple[int, bytes, bool]], form: bytes = b"") -> str:
     """Name the content: patterns in order, their flags, the version of Hyperscan."""
-    digest = hashlib.sha256(_FORM)
+    digest = hashlib.sha256(_FORM + form)
     digest.update(b"%s\n" % version("hyperscan").encode())
     for number, literal, nocase in patterns:
         digest.update(b"%d %d %d " % (number, nocase, len(literal)))

@@ -67,7 +67,10 @@ class OtherSize(FieldMatcher):
     @override
     def match(self, ctx: Context) -> bool:
         """Compare the size of a payload that is there."""
-        return ctx.packet.payload_len > 0 and super().match(ctx)
+        if ctx.packet.payload_len <= 0:
+            return False
+        value = self.getter(ctx)
+        return value != MISSING and self.comparison.holds(value)
 
 
 class FlagMatcher(Matcher):
@@ -256,8 +259,13 @@ class RpcMatcher(Matcher):
         call = packet.payload()[4 if packet.proto == PROTO_TCP else 0 :][:24]
         if len(call) < 24 or call[4:8] != b"\0\0\0\0" or call[8:12] != b"\0\0\0\2":
             return False
-        fields = (int.from_bytes(call[i : i + 4], "big") for i in (12, 16, 20))
-        return all(want in {None, field} for want, field in zip(self.wanted, fields, strict=True))
+        fields = [int.from_bytes(call[i : i + 4], "big") for i in (12, 16, 20)]
+        return _wanted(self.wanted, fields)
+
+
+def _wanted(wanted: tuple[int | None, ...], fields: list[int]) -> bool:
+    """Compare the fields that are not None."""
+    return all(want in {None, field} for want, field in zip(wanted, fields, strict=True))
 
 
 class BounceMatcher(Matcher):
@@ -273,9 +281,14 @@ class BounceMatcher(Matcher):
         if packet.ip_version != 4 or line[:5].upper() != b"PORT ":
             return False
         words = [word.strip() for word in line[5:].split(b",")[:4]]
-        if len(words) < 4 or not all(word.isdigit() and len(word) <= 3 for word in words):
+        if len(words) < 4 or not _numbers(words):
             return False
         return [int(word) for word in words] != list(packet.src)
+
+
+def _numbers(words: list[bytes]) -> bool:
+    """Tell whether all are numbers of at most three digits."""
+    return all(word.isdigit() and len(word) <= 3 for word in words)
 
 
 class EitherSide(Matcher):

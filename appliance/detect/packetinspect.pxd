@@ -1,7 +1,11 @@
 import cython
 
 from appliance.detect.context cimport Context
+from appliance.detect.matchers cimport Matcher
+from appliance.detect.prefilter cimport PacketGroup, PatternTable
 from appliance.detect.shapes cimport Shapes
+from appliance.detect.signature cimport Signature
+from appliance.detect.state cimport FlowDetect, StreamTail
 from appliance.detect.steps cimport inspect
 from appliance.model.app cimport AppState
 from appliance.model.flow cimport Flow
@@ -16,33 +20,42 @@ cdef class PacketInspector:
     cdef object _ruleset, _settings, _profile, _tail
     cdef Context _ctx
     cdef list _signatures, _groups, _shapes
+    cdef set _candidates
+    cdef StreamTail _now
     cdef bint _addresses, _by_protocol, _streamed
     cdef bytes _payload, _stream
     cdef public bint enforcing
-    @cython.locals(candidates=set, chosen=tuple)
-    cpdef inspect(self, state, allowed, list found)
+    @cython.locals(candidates=set, chosen=tuple, signature=Signature, tail=StreamTail)
+    cpdef inspect(self, FlowDetect state, allowed, list found)
+    @cython.locals(signatures=list)
     cpdef list _in_order(self, tuple chosen, set candidates)
-    @cython.locals(packet=Packet, flow=Flow, skip=bint)
-    cpdef _look(self, state)
-    cpdef _before_holes(self, tail, allowed, list found)
+    @cython.locals(packet=Packet, flow=Flow, skip=bint, tail=StreamTail)
+    cpdef _look(self, FlowDetect state)
+    @cython.locals(group=PacketGroup, candidates=set, signature=Signature)
+    cpdef _before_holes(self, StreamTail tail, allowed, list found)
     @cython.locals(packet=Packet, flow=Flow, flag=int)
     cpdef _by_address(self, set candidates)
     @cython.locals(app=AppState, flow=Flow, here=int, direction=int, told=bint, again=bint)
-    cpdef _by_application(self, state, set candidates)
-    @cython.locals(packet=Packet, own=bint, place=int, data=bytes, shapes=Shapes)
+    cpdef _by_application(self, FlowDetect state, set candidates)
+    @cython.locals(packet=Packet, own=bint, place=int, stream=bint, shapes=Shapes, group=PacketGroup)
     cpdef tuple _by_content(self, set candidates)
-    cpdef _by_header(self, group, set candidates)
+    @cython.locals(end="long long", tail=StreamTail)
+    cpdef _search_tail(self, PatternTable table, set candidates)
+    @cython.locals(table=PatternTable)
+    cpdef _by_header(self, PacketGroup group, set candidates)
     @cython.locals(packet=Packet)
     cpdef _by_event(self, set candidates)
     @cython.locals(source=str)
-    cpdef _try(self, signature, list found)
-    cpdef str _evaluate(self, signature)
+    cpdef _try(self, Signature signature, list found)
+    @cython.locals(ctx=Context, matcher=Matcher)
+    cpdef str _evaluate(self, Signature signature)
     @cython.locals(app=AppState, flow=Flow, packet=Packet)
-    cpdef bint _application_fits(self, signature) except -1
+    cpdef bint _application_fits(self, wanted) except -1
     @cython.locals(packet=Packet)
-    cpdef str _evaluate_payload(self, signature)
+    cpdef str _evaluate_payload(self, Signature signature)
     @cython.locals(data=bytes, base="long long")
-    cpdef bint _in_stream(self, signature, tail) except -1
+    cpdef bint _in_stream(self, Signature signature, tail) except -1
+    cpdef bytes _bytes(self, tail)
     cpdef tuple payload_view(self)
 
 @cython.locals(packet=Packet, flow=Flow, tcp=TcpSession)

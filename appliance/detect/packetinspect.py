@@ -9,6 +9,7 @@ from appliance.detect.prefilter import CLASSES
 from appliance.detect.result import Match
 from appliance.detect.shapes import Shapes
 from appliance.detect.signature import Kind
+from appliance.detect.state import StreamTail
 from appliance.detect.steps import inspect
 from appliance.model.flow import F_IPONLY_TC, F_IPONLY_TS, F_NO_PAYLOAD_INSPECT
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, TH_SYN
@@ -17,12 +18,12 @@ from appliance.model.tcp import S_FAST_OPEN, TcpState
 if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.context import Context
-    from appliance.detect.prefilter import PacketGroup
+    from appliance.detect.prefilter import PacketGroup, PatternTable
     from appliance.detect.profile import Profile
     from appliance.detect.result import Filter
     from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
-    from appliance.detect.state import FlowDetect, StreamPiece, StreamTail
+    from appliance.detect.state import FlowDetect, StreamPiece
 
 
 # Captured values that one flow keeps.
@@ -55,17 +56,23 @@ class PacketInspector:
                 self._shapes.append(Shapes(group, ruleset.signatures))
         self._profile = profile
         self._payload: bytes = b""
-        self._stream: bytes = b""
+        self._stream: bytes | None = None
+        self._candidates: set[int] = set()
         self._tail: StreamTail | StreamPiece | None = None
+        self._now = StreamTail()  # the tail that waits, where ``_tail`` is no piece before a hole
         self._streamed: bool = False
         self.enforcing: bool = False  # verdicts are carried out: streams do not wait for acknowledgements
 
     def inspect(self, state: FlowDetect | None, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate all rules but those on transactions; matches go to ``found``."""
         self._look(state)
-        if state is not None and state.tails[self._ctx.direction].earlier:
-            self._before_holes(state.tails[self._ctx.direction], allowed, found)
-        candidates: set[int] = set()
+        if state is not None:
+            tail = state.tails[self._ctx.direction]
+            if tail.earlier:
+                self._before_holes(tail, allowed, found)
+        candidates = self._candidates
+        if candidates:
+            candidates.clear()
         self._by_address(candidates)
         if state is not None and self._by_protocol:
             self._by_application(state, candidates)
@@ -85,15 +92,14 @@ class PacketInspector:
         ctx = self._ctx
         packet = ctx.packet
         skip = packet.pseudo or (ctx.flow is not None and ctx.flow.flags & F_NO_PAYLOAD_INSPECT)
-        self._payload = b"" if skip else packet.payload()
-        self._stream = b""
+        self._payload = b"" if skip or not packet.payload_len else packet.payload()
+        self._stream = None
         self._tail = None
         self._streamed = _in_stream(ctx)
         if state is not None:
             tail = state.tails[ctx.direction]
             if tail.waiting() and not _never_opened(ctx):
-                self._tail = tail
-                self._stream = bytes(tail.data)
+                self._tail = self._now = tail
                 self._streamed = True
 
     def _before_holes(self, tail: StreamTail, allowed: Filter | None, found: list[Match]) -> None:
@@ -174,11 +180,23 @@ class PacketInspector:
             self._by_header(group, candidates)
         if self._payload and group.packet is not None:
             group.packet.search(self._payload, candidates)
-        data = self._stream if self._tail is not None else b"" if self._streamed else self._payload
-        if data and group.stream is not None:
-            group.stream.search(data, candidates)
-        shapes = self._shapes[place]
-        return shapes.find(ctx, packet, own, bool(data) or not (self._streamed or packet.pseudo))
+        if self._tail is not None:
+            if group.stream is not None:
+                self._search_tail(group.stream, candidates)
+        elif self._payload and not self._streamed and group.stream is not None:
+            group.stream.search(self._payload, candidates)
+        stream = self._tail is not None or (not self._streamed and (own or bool(self._payload)))
+        return self._shapes[place].find(ctx, packet, own, stream)
+
+    def _search_tail(self, table: PatternTable, candidates: set[int]) -> None:
+        """Search what is new in the stream; what was found before is remembered while its bytes stay."""
+        tail = self._now
+        end = tail.base + len(tail.data)
+        for pattern in table.scan(tail.unsearched(table.overlap)):
+            tail.found[pattern] = end
+        tail.scanned = end
+        for pattern in tail.found:
+            candidates.update(table.owners[pattern])
 
     def _by_header(self, group: PacketGroup, candidates: set[int]) -> None:
         """Add rules whose pattern is in a header."""
@@ -207,23 +225,24 @@ class PacketInspector:
     def _evaluate(self, signature: Signature) -> str:
         """Test header, fields, header buffers and payload; give where it matched, "" for not."""
         ctx = self._ctx
-        if not signature.header.match(ctx) or not self._application_fits(signature):
+        if not signature.header.match(ctx):
+            return ""
+        if signature.protocols is not None and not self._application_fits(signature.protocols):
             return ""
         for matcher in signature.matchers:
             if not matcher.match(ctx):
                 return ""
-        ctx.captures = []
-        ctx.values = [0] * signature.variables
+        if ctx.captures:
+            ctx.captures = []
+        if signature.variables:
+            ctx.values = [0] * signature.variables
         for test in signature.packet_tests:
             if not test.match(ctx):
                 return ""
         return self._evaluate_payload(signature)
 
-    def _application_fits(self, signature: Signature) -> bool:
+    def _application_fits(self, wanted: frozenset[str]) -> bool:
         """Check the application protocol of the rule's header."""
-        wanted = signature.protocols
-        if wanted is None:
-            return True
         flow = self._ctx.flow
         app = flow.app if flow is not None else None
         if app is None or self._ctx.packet.csum:
@@ -246,7 +265,7 @@ class PacketInspector:
         if signature.chain is None:
             return False
         base = tail.base
-        data = self._stream
+        data = self._bytes(tail)
         used = tail.hits.get(signature.index)
         if used is not None and used > base:
             data = data[used - base :]
@@ -259,8 +278,14 @@ class PacketInspector:
     def payload_view(self) -> tuple[bytes, int]:
         """Give the bytes and their stream offset that contents of transaction rules see."""
         if self._tail is not None:
-            return self._stream, self._tail.base
+            return self._bytes(self._tail), self._tail.base
         return (b"" if self._streamed else self._payload), 0
+
+    def _bytes(self, tail: StreamTail | StreamPiece) -> bytes:
+        """Give the bytes of the stream that are at hand, copied at most once for each packet."""
+        if self._stream is None:
+            self._stream = bytes(tail.data)
+        return self._stream
 
 
 def _never_opened(ctx: Context) -> bool:

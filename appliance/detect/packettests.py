@@ -69,8 +69,8 @@ class AppProtocolMatcher(Matcher):
         found = self._found(ctx)
         if self.negated:
             known = [name for name in found if name != UNKNOWN]
-            return bool(known) and not all(name in self.names for name in known)
-        return any(name in self.names for name in found)
+            return bool(known) and not self.names.issuperset(known)
+        return not self.names.isdisjoint(found)
 
     def _found(self, ctx: Context) -> tuple[str, ...]:
         """Give the names that count in this mode."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.detect.hyperscan import Database, build
+from appliance.detect.hyperscan import Database, build, build_regexes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,19 +32,29 @@ def protocol_class(protocol: int) -> int:
 class PatternTable:
     """One Hyperscan database and the rules behind each of its patterns."""
 
-    __slots__ = ("_database", "_owners", "overlap")
+    __slots__ = ("_database", "overlap", "owners", "regexes")
 
-    def __init__(self, database: Database, owners: list[tuple[int, ...]]) -> None:
-        """``owners`` are the rules of pattern 0, 1, ..."""
+    def __init__(self, database: Database, owners: list[tuple[int, ...]], regexes: bool = False) -> None:
+        """``owners`` are the rules of pattern 0, 1, ...; ``regexes`` says that these are no literals."""
         self._database = database
-        self._owners = owners
+        self.regexes = regexes
+        self.owners = owners
         # Bytes before new ones that a pattern may begin in.
-        self.overlap = database.longest - 1
+        self.overlap: int = database.longest - 1
+
+    def scan(self, data: bytes | bytearray | memoryview) -> list[int]:
+        """Give the patterns that occur in ``data``; the list is good until the next scan."""
+        return self._database.scan(data)
+
+    def collect(self, data: bytes, into: list[int]) -> None:
+        """Append the rules whose pattern occurs in ``data``."""
+        for pattern in self._database.scan(data):
+            into.extend(self.owners[pattern])
 
     def search(self, data: bytes, into: set[int]) -> None:
         """Add the rules whose pattern occurs in ``data``."""
         for pattern in self._database.scan(data):
-            into.update(self._owners[pattern])
+            into.update(self.owners[pattern])
 
 
 class TableBuilder:
@@ -53,19 +63,34 @@ class TableBuilder:
     def __init__(self) -> None:
         """Start empty."""
         self._owners: dict[tuple[bytes, bool], list[int]] = {}
+        self._regexes: dict[tuple[bytes, str], list[int]] = {}
 
     def add(self, signature: Signature) -> None:
         """Add the fast pattern of a rule."""
         fast = signature.fast
-        if fast is not None:
+        if fast is None:
+            return
+        if fast.regex is not None:
+            self._regexes.setdefault((fast.pattern, fast.regex), []).append(signature.index)
+        else:
             self._owners.setdefault((fast.pattern, fast.nocase), []).append(signature.index)
 
     def finish(self, cache: PatternCache | None) -> PatternTable | None:
-        """Compile; None when there is nothing to search."""
+        """Compile the literals; None when there is nothing to search."""
         if not self._owners:
             return None
         patterns = [(number, p, nocase) for number, (p, nocase) in enumerate(self._owners)]
         return PatternTable(build(patterns, cache), [tuple(rules) for rules in self._owners.values()])
+
+    def finish_regexes(self, cache: PatternCache | None) -> tuple[PatternTable | None, list[int]]:
+        """Compile the expressions; gives the rules as well whose expression cannot be searched."""
+        if not self._regexes:
+            return None, []
+        owners = [tuple(rules) for rules in self._regexes.values()]
+        patterns = [(number, text, flags) for number, (text, flags) in enumerate(self._regexes)]
+        database, refused = build_regexes(patterns, cache)
+        table = PatternTable(database, owners, True) if database is not None else None
+        return table, [rule for number in refused for rule in owners[number]]
 
 
 class PortIndex:
@@ -80,7 +105,7 @@ class PortIndex:
         self._source: dict[int, list[int]] = {}
 
     def add(self, signature: Signature) -> None:
-        """Add a rule under its ports."""
+        """Add one rule."""
         ports = named_ports(signature)
         if ports is None:
             self.always.append(signature.index)

@@ -5,38 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.detect.addresses import AddressIndex
+from appliance.detect.ends import Ends
 from appliance.detect.matchers import EventMatcher
-from appliance.detect.prefilter import (
-    CLASSES,
-    GroupBuilder,
-    PacketGroup,
-    PatternTable,
-    TableBuilder,
-    protocol_class,
-)
+from appliance.detect.prefilter import CLASSES, GroupBuilder, PacketGroup, protocol_class
 from appliance.detect.signature import Kind, Signature
+from appliance.detect.txgroup import TxGroup, TxTables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appliance.detect.hyperscan import PatternCache
-    from appliance.detect.txtests import BufferKey
     from appliance.detect.world import World
     from appliance.rulelang.tree import AddressSet
-
-# Stands for "any protocol" in the tables of transactions.
-ANY = ""
-
-
-class TxGroup:
-    """What one direction of the transactions of one protocol is checked for."""
-
-    __slots__ = ("always", "tables")
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self.tables: list[tuple[BufferKey, PatternTable]] = []
-        self.always: list[int] = []
 
 
 class Ruleset:
@@ -48,7 +28,7 @@ class Ruleset:
 
     def __init__(self, signatures: Sequence[Signature], world: World, cache: PatternCache | None) -> None:
         """Build the indexes."""
-        self.signatures = list(signatures)
+        self.signatures: list[Signature] = list(signatures)
         self.world = world
         self.needs: frozenset[str] = frozenset(need for s in signatures for need in s.needs)
         self._cache = cache
@@ -59,7 +39,8 @@ class Ruleset:
         self.groups = self._packet_groups()
         self.packet_events = self._packet_events()
         self.non_ip = [s.index for s in signatures if s.header.non_ip and event_of(s) is None]
-        self._tables = self._tx_tables()
+        self.ends = Ends(self.signatures)
+        self._tables = TxTables(self.signatures, world.keys, cache)
         self._tx_groups: dict[tuple[str, int], TxGroup] = {}
         self.event_rules = self._event_rules()
         self.frame_rules = self._frame_rules()
@@ -76,7 +57,7 @@ class Ruleset:
         """Give the group of an application protocol and direction, made when first asked for."""
         found = self._tx_groups.get((protocol, direction))
         if found is None:
-            found = self._tx_groups[protocol, direction] = self._make_tx_group(protocol, direction)
+            found = self._tx_groups[protocol, direction] = self._tables.group(protocol, direction)
         return found
 
     def _address_index(self) -> AddressIndex:
@@ -108,32 +89,6 @@ class Ruleset:
                 for direction in signature.directions:
                     builders[number, direction].add(signature)
         return {place: builder.finish(self._cache) for place, builder in builders.items()}
-
-    def _tx_tables(self) -> dict[tuple[int, int], PatternTable]:
-        """Make one table for each buffer and direction."""
-        builders: dict[tuple[int, int], TableBuilder] = {}
-        for signature in self.signatures:
-            fast = signature.fast
-            if signature.kind is Kind.APP and fast is not None and not signature.events:
-                for direction in signature.directions:
-                    builders.setdefault((fast.key, direction), TableBuilder()).add(signature)
-        tables = {place: builder.finish(self._cache) for place, builder in sorted(builders.items())}
-        return {place: table for place, table in tables.items() if table is not None}
-
-    def _make_tx_group(self, protocol: str, direction: int) -> TxGroup:
-        """Collect what concerns one protocol."""
-        group = TxGroup()
-        for (number, way), table in self._tables.items():
-            key = self.world.keys[number]
-            if way == direction and (protocol, direction) in key.specs:
-                group.tables.append((key, table))
-        for signature in self.signatures:
-            if signature.kind is not Kind.APP or signature.fast is not None or signature.events:
-                continue
-            fits = signature.protocols is None or protocol in signature.protocols
-            if fits and direction in signature.directions:
-                group.always.append(signature.index)
-        return group
 
     def _frame_rules(self) -> dict[tuple[str, str], list[int]]:
         """Rules by the protocol and name of the frame they look at, in their order."""

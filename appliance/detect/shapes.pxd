@@ -1,10 +1,11 @@
 import cython
 
 from appliance.detect.context cimport Context
+from appliance.detect.prefilter cimport PacketGroup
 from appliance.model.packet cimport Packet
 
 cdef class Shapes:
-    cdef object _group
+    cdef PacketGroup _group
     cdef list _signatures
     cdef dict _known
     cdef bytes _sources, _destinations

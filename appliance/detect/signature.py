@@ -30,17 +30,20 @@ class Kind(IntEnum):
 class FastPattern:
     """The literal by which a rule becomes a candidate, and the buffer it is looked for in.
 
-    ``place`` is "payload", "packet:<buffer>" or "tx"; for "tx" ``key`` is the number of the buffer.
+    ``place`` is "payload", "packet:<buffer>" or "tx"; for "tx" ``key`` is the number of the buffer. A rule
+    on a buffer of transactions that has no literal is found by a regular expression: ``regex`` are its flags,
+    None for a literal.
     """
 
-    __slots__ = ("key", "nocase", "pattern", "place")
+    __slots__ = ("key", "nocase", "pattern", "place", "regex")
 
-    def __init__(self, place: str, key: int, pattern: bytes, nocase: bool) -> None:
+    def __init__(self, place: str, key: int, pattern: bytes, nocase: bool, regex: str | None = None) -> None:
         """Note the literal; one without case is kept in lower case."""
         self.place = place
         self.key = key
         self.pattern = pattern.lower() if nocase else pattern
         self.nocase = nocase
+        self.regex = regex
 
 
 class Signature:
@@ -49,6 +52,7 @@ class Signature:
     ``rank`` is its place in the order of evaluation. ``protocols`` are application protocols, None for
     any. ``directions`` are those in which it can match; ``spans`` means that its tests belong to both.
     ``scope`` says what its action is for: "packet", "flow", or "stream" (the flow if a stream matched).
+    ``ends`` numbers the addresses and ports of rules on transactions, see ``ends.py``.
     """
 
     __slots__ = (
@@ -56,6 +60,7 @@ class Signature:
         "chain",
         "directions",
         "effects",
+        "ends",
         "events",
         "fast",
         "frame",
@@ -99,6 +104,7 @@ class Signature:
         self.tags: list[Tag] = []
         self.settings: list[ConfigOption] = []
         self.variables: int = 0
+        self.ends: int = 0
         self.protocols: frozenset[str] | None = None
         self.directions: tuple[int, ...] = (0, 1)
         self.spans: bool = False

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from appliance.detect.txgroup import TxEntry, TxGroup
     from appliance.model.chunk import Chunk
 
 # Stream bytes of one direction that may wait for a packet to be inspected with.
 PENDING_LIMIT = 1 << 20
+# The variables of rules that have none.
+_NO_VALUES: list[int] = []
 
 
 # Pieces before holes that are kept of one direction.
@@ -41,20 +44,23 @@ class StreamTail:
 
     ``base`` is the stream offset of the first byte kept, ``fresh`` that of the first one not yet
     inspected. ``hits`` says up to which offset a rule has used the stream: the bytes of one match do not
-    serve for another of the same rule.
+    serve for another of the same rule. ``scanned`` is the offset of the first byte not yet searched for
+    patterns, and ``found`` says of those found before it up to which offset they may reach.
     """
 
-    __slots__ = ("base", "data", "earlier", "fresh", "hits", "lost", "seen_end")
+    __slots__ = ("base", "data", "earlier", "found", "fresh", "hits", "lost", "scanned", "seen_end")
 
     def __init__(self) -> None:
         """Start at the beginning of the stream."""
         self.data = bytearray()
-        self.base = 0
-        self.fresh = 0
+        self.base: int = 0
+        self.fresh: int = 0
         self.hits: dict[int, int] = {}
         self.earlier: list[StreamPiece] = []
-        self.lost = 0
-        self.seen_end = False
+        self.lost: int = 0
+        self.seen_end: bool = False
+        self.scanned: int = 0
+        self.found: dict[int, int] = {}
 
     @property
     def end(self) -> int:
@@ -63,7 +69,7 @@ class StreamTail:
 
     def add(self, chunk: Chunk) -> None:
         """Append a piece; nothing matches across a hole."""
-        if chunk.gap or chunk.offset != self.end:
+        if chunk.gap or chunk.offset != self.base + len(self.data):
             self._restart(chunk.offset + chunk.gap)
         self.data += chunk.data
         excess = len(self.data) - PENDING_LIMIT
@@ -78,11 +84,16 @@ class StreamTail:
         """Tell whether there is something that was not inspected."""
         return self.fresh < self.base + len(self.data)
 
+    def unsearched(self, overlap: int) -> bytes | bytearray:
+        """Give the bytes not yet searched for patterns, and ``overlap`` before them."""
+        start = self.scanned - overlap - self.base
+        return bytes(memoryview(self.data)[start:]) if start > 0 else self.data
+
     def settle(self, window: int) -> None:
         """Note that all was inspected, and keep at most ``window`` bytes of it."""
-        self.fresh = self.end
+        end = self.fresh = self.base + len(self.data)
         if self.earlier:
-            self.earlier = [piece for piece in self.earlier if piece.end > self.end - window]
+            self.earlier = [piece for piece in self.earlier if piece.end > end - window]
         self._drop(len(self.data) - window)
         if self.hits:
             self.hits = {rule: end for rule, end in self.hits.items() if end > self.base}
@@ -92,14 +103,17 @@ class StreamTail:
         if count > 0:
             del self.data[:count]
             self.base += count
+            if self.found:
+                self.found = {pattern: end for pattern, end in self.found.items() if end > self.base}
 
     def _restart(self, offset: int) -> None:
         """Go on behind a hole; what stands before it is inspected as a piece of its own."""
         if self.data:
             self._set_aside(StreamPiece(self.base, bytes(self.data), self.fresh, self.hits))
         self.data.clear()
-        self.base = self.fresh = offset
+        self.base = self.fresh = self.scanned = offset
         self.hits = {}
+        self.found.clear()
 
     def _set_aside(self, piece: StreamPiece) -> None:
         """Keep a piece; the oldest go when there are too many or too many bytes."""
@@ -123,13 +137,19 @@ class StreamTail:
             after = piece.base
         return b"".join(reversed(parts))[-most:]
 
+    def search_anew(self) -> None:
+        """Search all bytes again: for the patterns of the other direction, or of other rules."""
+        self.scanned = self.base
+        self.found.clear()
+
 
 class FlowDetect:
     """Detection's part of a flow: stream tails, what fired once, whether inspection has ended.
 
     ``established`` is what the flow was after the packet before, ``inspected`` that there was one; ``names``
     says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`). ``recognised`` are
-    directions whose recognition has ended, for the next packet that goes their way.
+    directions whose recognition has ended, for the next packet that goes their way. ``live`` are for each
+    direction the ends of rules that the flow has, of those asked for in ``known``.
     """
 
     __slots__ = (
@@ -139,6 +159,8 @@ class FlowDetect:
         "events_seen",
         "guessed",
         "inspected",
+        "known",
+        "live",
         "names",
         "noted",
         "once",
@@ -159,13 +181,18 @@ class FlowDetect:
         self.names: Any = None
         self.established: bool = False
         self.inspected: bool = False
+        self.known: list[int] = [0, 0]
+        self.live: list[int] = [0, 0]
 
     def turn(self) -> None:
         """Exchange the directions: the flow was found to run the other way."""
         self.tails.reverse()
+        for tail in self.tails:
+            tail.search_anew()
         self.recognised.reverse()
         self.again.reverse()
         self.events_seen.reverse()
+        self.known = [0, 0]
 
 
 class RuleState:
@@ -180,34 +207,67 @@ class RuleState:
         """Start with no test passed and all variables 0."""
         self.fed: int = -1
         self.held: int = 0
-        self.values: list[int] = [0] * variables
+        self.values: list[int] = [0] * variables if variables else _NO_VALUES
 
 
 class TxSide:
     """Inspection state of one direction of a transaction.
 
-    ``scanned`` gives for each buffer the sizes already scanned, None when its value was final;
-    ``pending`` the candidate rules; ``done`` those that matched or no longer can.
+    ``final`` counts the tables of the group that were searched when the value of their buffer was final;
+    ``sizes`` gives those of the others, as far as they were searched. ``pending`` holds the candidate rules
+    by their index; ``done`` are those that matched or no longer can. ``before`` are the numbers of
+    the buffers that were final under the name that the protocol had before.
     """
 
-    __slots__ = ("done", "pending", "scanned", "seen", "started")
+    __slots__ = ("before", "done", "final", "group", "pending", "sizes", "started")
 
     def __init__(self) -> None:
-        """Start with nothing scanned."""
-        self.scanned: dict[int, tuple[int, ...] | None] = {}
+        """Start with nothing searched."""
+        self.group: TxGroup | None = None
+        self.before: set[int] | None = None
+        self.final: int = 0
+        self.sizes: dict[TxEntry, tuple[int, ...]] | None = None
         self.pending: dict[int, RuleState] = {}
         self.done: set[int] = set()
-        self.seen: tuple[int, ...] = ()
         self.started: bool = False
+
+    def enter(self, group: TxGroup) -> None:
+        """Go by another group: at first use, and when the protocol has got another name (DNS over HTTPS)."""
+        if self.group is not None:
+            searched = [entry.key.number for entry in self.group.tables[: self.final]]
+            self.before = {*searched, *(self.before or ())}
+        self.group = group
+        self.final = 0
+        self.sizes = None
+
+    def renew(self) -> None:
+        """Search anew: other rules are in force."""
+        self.group = None
+        self.before = None
+        self.final = 0
+        self.sizes = None
+        self.started = False
 
 
 class TxDetect:
     """Inspection state of a transaction; ``both`` holds rules that span both directions."""
 
-    __slots__ = ("both", "both_done", "sides")
+    __slots__ = ("both", "sides")
 
     def __init__(self) -> None:
         """Start with nothing seen."""
-        self.sides: list[TxSide] = [TxSide(), TxSide()]
-        self.both: dict[int, RuleState] = {}
-        self.both_done: set[int] = set()
+        self.sides: list[TxSide | None] = [None, None]
+        self.both: TxSide | None = None
+
+    def side(self, direction: int) -> TxSide:
+        """Give the state of one direction."""
+        found = self.sides[direction]
+        if found is None:
+            found = self.sides[direction] = TxSide()
+        return found
+
+    def spanning(self) -> TxSide:
+        """Give the state of the rules that span both directions."""
+        if self.both is None:
+            self.both = TxSide()
+        return self.both

@@ -45,7 +45,7 @@ class StateTest(TxTest):
         place = self.places.get(view.protocol)
         if place is None or view.final or self.operator != AT_OR_PAST:
             return False
-        return bool(view.tx.progress[view.direction] == place[1])
+        return bool(view.progress == place[1])
 
     @override
     def check(self, view: TxView, ctx: Context) -> int:
@@ -55,7 +55,7 @@ class StateTest(TxTest):
             return ABORT
         if self.operator != AT_OR_PAST and not ctx.flow.app.fed[view.direction]:
             return NO
-        progress, step = view.tx.progress[view.direction], place[1]
+        progress, step = view.progress, place[1]
         if self.operator == "<":
             return MATCH if progress < step else ABORT
         if self.operator == AT_OR_PAST:

@@ -55,7 +55,8 @@ def follow(chain: list[Step], index: int, ctx: Context) -> int:
     if ctx.steps > STEP_LIMIT:
         ctx.count("detect.step_limit")
         return ABORT
-    return chain[index].run(chain, index, ctx)
+    step = chain[index]
+    return step.run(chain, index, ctx)
 
 
 def inspect(chain: list[Step], data: bytes, base: int, final: bool, ctx: Context) -> bool:

@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.context import Context
     from appliance.detect.packetinspect import PacketInspector
-    from appliance.detect.prefilter import PatternTable
     from appliance.detect.profile import Profile
     from appliance.detect.result import Filter, Match
-    from appliance.detect.ruleset import Ruleset, TxGroup
+    from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
-    from appliance.detect.state import TxSide
-    from appliance.detect.txtests import BufferKey
+    from appliance.detect.state import FlowDetect, TxSide
+    from appliance.detect.txgroup import TxEntry, TxGroup
     from appliance.model.app import Parser, Transaction
 
 # Rules that one transaction keeps waiting for the rest of their buffers.
@@ -28,6 +27,19 @@ PENDING_LIMIT = 4096
 
 class TxInspector:
     """Finds and evaluates the rules that a transaction concerns, as it grows."""
+
+    __slots__ = (
+        "_ctx",
+        "_event_rules",
+        "_limit",
+        "_live",
+        "_packets",
+        "_profile",
+        "_ranks",
+        "_ruleset",
+        "_signatures",
+        "_view",
+    )
 
     def __init__(
         self,
@@ -39,98 +51,147 @@ class TxInspector:
     ) -> None:
         """Share ``ctx`` with the other inspectors; ``packets`` knows the payload."""
         self._ruleset = ruleset
-        self._settings = settings
+        self._signatures: list[Signature] = ruleset.signatures
+        self._ranks: list[int] = [signature.rank for signature in ruleset.signatures]
+        self._event_rules: dict[str, list[int]] = ruleset.event_rules
+        self._limit: int = settings.tx_per_packet
         self._ctx = ctx
         self._packets = packets
         self._profile = profile
+        self._live: int = 0
+        self._view = TxView(None, 0, "", [])
+        self._view.source = packets
 
-    def inspect(self, allowed: Filter | None, found: list[Match]) -> None:
+    def inspect(self, state: FlowDetect, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate the live transactions in the direction of the packet."""
         ctx = self._ctx
         app = ctx.flow.app
-        self._parser_events(allowed, found)
+        if len(app.parser.events) > state.events_seen[ctx.direction]:
+            self._parser_events(state, allowed, found)
         if app.previous is not None:
             # The parser before a change of protocol may hold transactions that were not seen to their end.
-            self._parser(app.previous, app.orig, allowed, found)
-        self._parser(app.parser, app.proto, allowed, found)
+            self._parser(app.previous, app.orig, state, allowed, found)
+        self._parser(app.parser, app.proto, state, allowed, found)
         ctx.tx = None
 
-    def _parser(self, parser: Parser, protocol: str, allowed: Filter | None, found: list[Match]) -> None:
+    def _parser(
+        self, parser: Parser, protocol: str, state: FlowDetect, allowed: Filter | None, found: list[Match]
+    ) -> None:
         """Evaluate the transactions of one parser, a bounded number of them."""
+        transactions = parser.transactions
+        if not transactions:
+            return
         ctx = self._ctx
+        direction = ctx.direction
+        group: TxGroup | None = None
         looked = 0
-        for tx in parser.transactions:
-            if tx.skip[ctx.direction]:
+        for tx in transactions:
+            if tx.skip[direction]:
                 continue
-            if looked >= self._settings.tx_per_packet:
+            if looked >= self._limit:
                 ctx.count("detect.tx_limit")
                 break
+            if group is None:
+                group = self._ruleset.tx_group(protocol, direction)
+                self._live = self._ends(group, state)
             looked += 1
-            self._transaction(tx, protocol, parser.events, allowed, found)
+            self._view.turn_to(tx, direction, protocol, parser.events)
+            self._transaction(tx, group, allowed, found)
+
+    def _ends(self, group: TxGroup, state: FlowDetect) -> int:
+        """Find out, once for each direction of a flow, which ends of the group's rules it has."""
+        direction = self._ctx.direction
+        unknown = group.ends & ~state.known[direction]
+        if unknown:
+            state.live[direction] |= self._ruleset.ends.live(unknown, self._ctx)
+            state.known[direction] |= unknown
+        return state.live[direction]
 
     def _transaction(
-        self, tx: Transaction, protocol: str, events: list[str], allowed: Filter | None, found: list[Match]
+        self, tx: Transaction, group: TxGroup, allowed: Filter | None, found: list[Match]
     ) -> None:
         """Inspect one transaction in one direction."""
-        ctx = self._ctx
+        ctx, view = self._ctx, self._view
         ctx.tx = tx
         state = tx.inspected
         if state is None:
             state = tx.inspected = TxDetect()
-        direction = ctx.direction
-        side = state.sides[direction]
-        view = TxView(tx, direction, protocol, events)
-        view.payload, view.payload_base = self._packets.payload_view()
-        ctx.endian = tx.value("dcerpc.endian") or "big" if protocol in {"dcerpc", "smb"} else "big"
-        self._collect(view, state, side, self._ruleset.tx_group(protocol, direction))
-        if side.pending or state.both:
-            self._evaluate(view, state, side, allowed, found)
+        side = state.side(ctx.direction)
+        ctx.endian = (tx.value("dcerpc.endian") or "big") if group.with_endian else "big"
+        self._collect(state, side, group)
+        if side.pending or (state.both is not None and state.both.pending):
+            self._evaluate(state, side, allowed, found)
         if view.final:
-            tx.skip[direction] = True
-            side.pending.clear()
+            tx.skip[ctx.direction] = True
+            if side.pending:
+                side.pending.clear()
 
-    def _collect(self, view: TxView, state: TxDetect, side: TxSide, group: TxGroup) -> None:
+    def _collect(self, state: TxDetect, side: TxSide, group: TxGroup) -> None:
         """Add the rules that buffers, events or the protocol alone make candidates."""
-        candidates: set[int] = set()
+        view = self._view
+        if side.group is not group:
+            side.enter(group)
         if not side.started:
             side.started = True
-            candidates.update(group.always)
-        for key, table in group.tables:
-            spec = key.specs[view.protocol, view.direction]
-            known = side.scanned.get(key.number, ())
-            final = view.reached(spec.progress)
-            if known is None or not (final or spec.growing):
-                continue
-            self._scan(view, key, known, table, candidates)
-            side.scanned[key.number] = None if final else tuple(map(len, view.values(key)))
-        if self._ruleset.event_rules and (view.tx.events or view.app_events):
-            self._by_event(view, candidates)
-        for index in candidates:
-            self._admit(self._ruleset.signatures[index], view, state, side)
+            for index in group.always:
+                self._admit(index, state, side)
+        tables = group.tables
+        while side.final < len(tables):
+            entry: TxEntry = tables[side.final]
+            if entry.progress > view.progress:
+                break
+            side.final += 1
+            if entry.ends & self._live and (side.before is None or entry.key.number not in side.before):
+                self._search(entry, state, side)
+        for entry in group.growing:
+            if entry.progress > view.progress and entry.ends & self._live:
+                self._search(entry, state, side)
+        if self._event_rules and (view.tx.events or view.app_events):
+            self._by_event(state, side)
 
-    def _by_event(self, view: TxView, candidates: set[int]) -> None:
+    def _search(self, entry: TxEntry, state: TxDetect, side: TxSide) -> None:
+        """Search a buffer for patterns; one that was searched before, from a little before its new bytes."""
+        value = self._view.value(entry.key)
+        if value is None:
+            return
+        if not entry.growing:
+            for data in value if isinstance(value, list) else (value,):
+                for index in entry.find(data):
+                    self._admit(index, state, side)
+            return
+        if side.sizes is None:
+            side.sizes = {}
+        known = side.sizes.get(entry, ())
+        values = value if isinstance(value, list) else [value]
+        for number, data in enumerate(values):
+            size = known[number] if number < len(known) else 0
+            if size != len(data):
+                for index in entry.grown(data, size):
+                    self._admit(index, state, side)
+        side.sizes[entry] = tuple(map(len, values))
+
+    def _by_event(self, state: TxDetect, side: TxSide) -> None:
         """Add rules that wait for an event of this transaction, or of its parser among other things."""
-        rules = self._ruleset.event_rules
+        view = self._view
         for name in view.tx.events:
-            candidates.update(rules.get(name, ()))
+            for index in self._event_rules.get(name, ()):
+                self._admit(index, state, side)
         for name in view.app_events:
-            mixed = (i for i in rules.get(name, ()) if not _events_alone(self._ruleset.signatures[i]))
-            candidates.update(mixed)
+            for index in self._event_rules.get(name, ()):
+                if not _events_alone(self._signatures[index]):
+                    self._admit(index, state, side)
 
-    def _parser_events(self, allowed: Filter | None, found: list[Match]) -> None:
+    def _parser_events(self, state: FlowDetect, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate rules on events that belong to no transaction, once for each direction."""
         ctx = self._ctx
         app = ctx.flow.app
         events = app.parser.events
-        seen = ctx.flow.detect.events_seen
-        start = seen[ctx.direction]
-        if len(events) <= start:
-            return
-        seen[ctx.direction] = len(events)
+        start = state.events_seen[ctx.direction]
+        state.events_seen[ctx.direction] = len(events)
         ctx.tx = None
         for name in events[start:]:
-            for index in self._ruleset.event_rules.get(name, ()):
-                signature = self._ruleset.signatures[index]
+            for index in self._event_rules.get(name, ()):
+                signature = self._signatures[index]
                 fits = signature.protocols is None or app.proto in signature.protocols
                 alone = _events_alone(signature) and len(signature.events) == 1
                 on = allowed is None or allowed.enabled(index)
@@ -148,104 +209,106 @@ class TxInspector:
             and all(test.match(ctx) for test in signature.packet_tests)
         )
 
-    def _scan(
-        self, view: TxView, key: BufferKey, known: tuple[int, ...], table: PatternTable, candidates: set[int]
-    ) -> None:
-        """Search each instance of a buffer, from a little before where it was searched already."""
-        for number, data in enumerate(view.values(key)):
-            size = known[number] if number < len(known) else 0
-            if len(data) == size and size:
-                continue
-            start = 0 if key.changes or len(data) < size else max(size - table.overlap, 0)
-            table.search(data[start:] if start else data, candidates)
-
-    def _admit(self, signature: Signature, view: TxView, state: TxDetect, side: TxSide) -> None:
-        """Make a rule wait for its tests, unless it was decided already."""
-        if view.direction not in signature.directions:
+    def _admit(self, index: int, state: TxDetect, side: TxSide) -> None:
+        """Make a rule wait for its tests, unless it was decided already or cannot concern the flow."""
+        signature: Signature = self._signatures[index]
+        if not self._live >> signature.ends & 1:
             return
-        if signature.protocols is not None and view.protocol not in signature.protocols:
+        if self._view.direction not in signature.directions:
             return
-        pending, done = (state.both, state.both_done) if signature.spans else (side.pending, side.done)
-        if signature.index in done or signature.index in pending:
+        if signature.protocols is not None and self._view.protocol not in signature.protocols:
             return
-        if len(pending) >= PENDING_LIMIT:
+        if signature.spans:
+            side = state.spanning()
+        if index in side.done or index in side.pending:
+            return
+        if len(side.pending) >= PENDING_LIMIT:
             self._ctx.count("detect.pending_limit")
             return
-        pending[signature.index] = RuleState(signature.variables)
+        side.pending[index] = RuleState(signature.variables)
 
-    def _evaluate(
-        self, view: TxView, state: TxDetect, side: TxSide, allowed: Filter | None, found: list[Match]
-    ) -> None:
+    def _evaluate(self, state: TxDetect, side: TxSide, allowed: Filter | None, found: list[Match]) -> None:
         """Try all rules that wait, in their order."""
-        signatures = self._ruleset.signatures
-        waiting = [(signatures[i], side.pending, side.done) for i in side.pending]
-        waiting += [(signatures[i], state.both, state.both_done) for i in state.both]
-        waiting.sort(key=_rank)
-        for signature, pending, done in waiting:
-            if allowed is not None and not allowed.enabled(signature.index):
+        waiting = side.pending
+        if state.both is not None and state.both.pending:
+            waiting = {**waiting, **state.both.pending}
+        order = list(waiting)
+        if len(order) > 1:
+            order.sort(key=self._ranks.__getitem__)
+        fed = self._ctx.flow.app.fed[self._view.direction]
+        for index in order:
+            rule: RuleState = waiting[index]
+            if rule.fed == fed or (allowed is not None and not allowed.enabled(index)):
                 continue
-            rule = pending[signature.index]
-            if rule.fed == self._ctx.flow.app.fed[view.direction]:
-                continue
-            answer = self._profiled(signature, rule, view)
+            signature: Signature = self._signatures[index]
+            answer = self._profiled(signature, rule)
             while answer == MATCH:
                 found.append(accept(signature, self._ctx, "tx"))
-                if not any(test.repeats(view) for test in signature.tx_tests):
+                if not self._repeats(signature):
                     answer = ABORT
-                elif any(test.at_once for test in signature.tx_tests):
+                elif self._at_once(signature):
                     rule.held = 0
-                    answer = self._profiled(signature, rule, view)
+                    answer = self._profiled(signature, rule)
                 else:
-                    rule.held, rule.fed = 0, self._ctx.flow.app.fed[view.direction]
+                    rule.held, rule.fed = 0, fed
                     answer = NO
             if answer != NO:
-                del pending[signature.index]
-                done.add(signature.index)
+                place = state.spanning() if signature.spans else side
+                del place.pending[index]
+                place.done.add(index)
 
-    def _profiled(self, signature: Signature, rule: RuleState, view: TxView) -> int:
+    def _repeats(self, signature: Signature) -> bool:
+        """Tell whether a rule that has matched may match again when more has come."""
+        return any(test.repeats(self._view) for test in signature.tx_tests)
+
+    def _at_once(self, signature: Signature) -> bool:
+        """Tell whether it may do so now, for another file."""
+        return any(test.at_once for test in signature.tx_tests)
+
+    def _profiled(self, signature: Signature, rule: RuleState) -> int:
         """Try one rule, measuring it when asked to."""
         profile = self._profile
         if profile is None:
-            return self._try(signature, rule, view)
+            return self._try(signature, rule)
         started = profile.clock()
-        answer = self._try(signature, rule, view)
+        answer = self._try(signature, rule)
         profile.add(signature.index, answer == MATCH, started)
         return answer
 
-    def _try(self, signature: Signature, rule: RuleState, view: TxView) -> int:
+    def _try(self, signature: Signature, rule: RuleState) -> int:
         """Make the tests that do not hold yet; the packet's part is asked when all others do."""
-        ctx = self._ctx
+        ctx, view = self._ctx, self._view
         if not signature.header.match(ctx):
             return NO
         for matcher in signature.matchers:
             if not matcher.match(ctx):
                 return NO
-        ctx.captures = []
+        if ctx.captures:
+            ctx.captures = []
         ctx.values = rule.values
         waiting = False
-        for number, test in enumerate(signature.tx_tests):
-            bit = 1 << number
-            if rule.held & bit:
-                continue
-            if signature.spans and view.direction not in test.directions(signature.protocols):
-                answer = test.check(view.other(), ctx)
-            else:
-                answer = test.check(view, ctx)
-            if answer == ABORT:
-                return ABORT
-            if answer == MATCH:
-                rule.held |= bit
-            else:
-                waiting = True
+        bit = 1
+        for test in signature.tx_tests:
+            if not rule.held & bit:
+                if signature.spans and view.direction not in test.directions(signature.protocols):
+                    answer = test.check(view.other(), ctx)
+                else:
+                    answer = test.check(view, ctx)
+                if answer == ABORT:
+                    return ABORT
+                if answer == MATCH:
+                    rule.held |= bit
+                else:
+                    waiting = True
+            bit <<= 1
         if waiting:
             return NO
-        return MATCH if all(test.match(ctx) for test in signature.packet_tests) else NO
+        for packet_test in signature.packet_tests:
+            if not packet_test.match(ctx):
+                return NO
+        return MATCH
 
 
 def _events_alone(signature: Signature) -> bool:
     """Tell whether a rule asks a transaction for events only."""
     return len(signature.events) == len(signature.tx_tests)
-
-
-def _rank(entry: tuple[Signature, object, object]) -> int:
-    return entry[0].rank

@@ -5,7 +5,7 @@ A test says MATCH, NO (not yet, ask again when the transaction has grown) or ABO
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import override
 
@@ -20,11 +20,31 @@ if TYPE_CHECKING:
     from appliance.detect.compare import Comparison
     from appliance.detect.context import Context
     from appliance.detect.transforms import Change
-    from appliance.model.app import BufferSpec, FileObject, Transaction, ValueSpec
+    from appliance.model.app import BufferSpec, BufferValue, FileObject, Transaction, ValueSpec
 
 _WAYS = {"to_server": {0}, "to_client": {1}}
 # Instances of one buffer that are looked at.
 INSTANCES = 1024
+
+
+class PayloadSource(Protocol):
+    """Where the bytes of the packet and its stream come from."""
+
+    def payload_view(self) -> tuple[bytes, int]:
+        """Give the bytes and their stream offset."""
+
+
+class Place:
+    """What a buffer is in one protocol and direction: when its value is final, whether it grows before."""
+
+    __slots__ = ("growing", "progress", "whole")
+
+    def __init__(self, spec: BufferSpec) -> None:
+        """Take over the declaration."""
+        self.progress: int = spec.progress
+        self.growing: bool = spec.growing
+        # New instances come, but each is whole; only the data of files grow by themselves.
+        self.whole: bool = spec.multi and spec.name != "file.data"
 
 
 class BufferKey:
@@ -34,65 +54,89 @@ class BufferKey:
     buffer.
     """
 
-    __slots__ = ("changes", "label", "name", "number", "specs")
+    __slots__ = ("_asked", "_known", "_places", "changes", "from_files", "label", "name", "number", "specs")
 
     def __init__(
         self, number: int, name: str, label: str, changes: tuple[Change, ...], specs: Sequence[BufferSpec]
     ) -> None:
         """Index the declarations."""
-        self.number = number
-        self.name = name
-        self.label = label
+        self.number: int = number
+        self.name: str = name
+        self.label: str = label
         self.changes = changes
+        self.from_files: bool = name in FILE_BUFFERS
         self.specs: dict[tuple[str, int], BufferSpec] = {}
         for spec in specs:
             for protocol in spec.protocols:
                 for direction in spec.directions:
                     self.specs[protocol, direction] = spec
+        self._places = {where: Place(spec) for where, spec in self.specs.items()}
+        # The protocol asked for last in each direction, and the answer.
+        self._asked: list[str | None] = [None, None]
+        self._known: list[Place | None] = [None, None]
 
-    def values(self, tx: Transaction, direction: int) -> list[bytes]:
-        """Give the instances of the buffer, transformed; empty when there is none."""
+    def place(self, protocol: str, direction: int) -> Place | None:
+        """Tell what the buffer is in a protocol and direction, None where there is none."""
+        if self._asked[direction] != protocol:
+            self._asked[direction] = protocol
+            self._known[direction] = self._places.get((protocol, direction))
+        return self._known[direction]
+
+    def fetch(self, tx: Transaction, direction: int) -> BufferValue:
+        """Give the value, transformed: bytes, a bounded list of instances, or None when there is none."""
         value = tx.buffer(self.name, direction)
-        if value is None and self.name in FILE_BUFFERS:
+        if value is None and self.from_files:
             value = FILE_BUFFERS[self.name](tx, direction)
         if value is None:
-            return []
-        found = value[:INSTANCES] if isinstance(value, list) else [value]
+            return None
+        if isinstance(value, list):
+            if len(value) > INSTANCES:
+                value = value[:INSTANCES]
+            for change in self.changes:
+                value = [change(data) for data in value]
+            return value
         for change in self.changes:
-            found = [change(data) for data in found]
-        return found
+            value = change(value)
+        return value
 
 
 class TxView:
     """One direction of one transaction during one inspection; buffers are fetched once."""
 
-    __slots__ = ("_values", "app_events", "direction", "final", "payload", "payload_base", "protocol", "tx")
+    __slots__ = ("_values", "app_events", "direction", "final", "progress", "protocol", "source", "tx")
 
-    def __init__(self, tx: Transaction, direction: int, protocol: str, app_events: list[str]) -> None:
+    def __init__(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
         """Look at ``tx``, which belongs to ``protocol``; ``app_events`` are those of its parser."""
-        self.tx = tx
-        self.direction = direction
-        self.protocol = protocol
-        self.app_events = app_events
-        self.final = tx.progress[direction] >= COMPLETE
-        self.payload: bytes = b""
-        self.payload_base: int = 0
-        self._values: dict[int, list[bytes]] = {}
+        self.source: PayloadSource | None = None
+        self._values: dict[int, BufferValue] = {}
+        self.turn_to(tx, direction, protocol, app_events)
+
+    def turn_to(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
+        """Look at another transaction, or at this one after it has grown."""
+        self.tx: Any = tx
+        self.direction: int = direction
+        self.protocol: str = protocol
+        self.app_events: list[str] = app_events
+        self.progress: int = 0 if tx is None else tx.progress[direction]
+        self.final: bool = self.progress >= COMPLETE
+        if self._values:
+            self._values.clear()
 
     def other(self) -> TxView:
         """Give the view of the other direction of the same transaction."""
         return TxView(self.tx, 1 - self.direction, self.protocol, self.app_events)
 
-    def values(self, key: BufferKey) -> list[bytes]:
-        """Give the instances of a buffer."""
-        found = self._values.get(key.number)
-        if found is None:
-            found = self._values[key.number] = key.values(self.tx, self.direction)
+    def value(self, key: BufferKey) -> BufferValue:
+        """Give a buffer: bytes, a list of instances, or None when there is none."""
+        number = key.number
+        if number in self._values:
+            return self._values[number]
+        found = self._values[number] = key.fetch(self.tx, self.direction)
         return found
 
-    def reached(self, progress: int) -> bool:
-        """Tell whether this direction has come as far as ``progress``."""
-        return bool(self.tx.progress[self.direction] >= progress)
+    def payload(self) -> tuple[bytes, int]:
+        """Give the bytes of the stream that contents without buffer see, and the offset of the first."""
+        return (b"", 0) if self.source is None else self.source.payload_view()
 
 
 class TxTest:
@@ -105,6 +149,10 @@ class TxTest:
     def directions(self, protocols: frozenset[str] | None) -> set[int]:  # noqa: ARG002 - most have both
         """Give the directions in which it can hold for one of ``protocols`` (None: any)."""
         return {0, 1}
+
+    def possible(self, protocol: str, direction: int) -> bool:  # noqa: ARG002 - most can hold in all
+        """Tell whether the test can ever hold in one direction of a protocol."""
+        return True
 
     def repeats(self, view: TxView) -> bool:  # noqa: ARG002 - most hold once
         """Tell whether the test may hold again when more data has come."""
@@ -141,24 +189,30 @@ class BufferTest(TxTest):
     @override
     def check(self, view: TxView, ctx: Context) -> int:
         """Inspect, waiting for buffers that are not there yet."""
-        spec = self.key.specs.get((view.protocol, view.direction))
-        if spec is None:
+        place = self.key.place(view.protocol, view.direction)
+        if place is None:
             return ABORT
-        final = view.reached(spec.progress)
-        if not final and not spec.growing:
+        final = view.progress >= place.progress
+        if not final and not place.growing:
             return NO
         later = ABORT if final else NO
-        values = view.values(self.key)
-        if not values:
+        value = view.value(self.key)
+        if value is None or (isinstance(value, list) and not value):
             return MATCH if self.absent and final else later
         if self.absent and not self.or_else:
             return ABORT
-        # New instances come, but each is whole; only the data of files grow by themselves.
-        whole = final or (spec.multi and self.key.name != "file.data")
-        for data in values:
+        whole = final or place.whole
+        if isinstance(value, bytes):
+            return MATCH if inspect(self.chain, value, 0, whole, ctx) else later
+        for data in value:
             if inspect(self.chain, data, 0, whole, ctx):
                 return MATCH
         return later
+
+    @override
+    def possible(self, protocol: str, direction: int) -> bool:
+        """Tell whether the protocol has the buffer in this direction."""
+        return self.key.place(protocol, direction) is not None
 
 
 class ValueTest(TxTest):
@@ -197,7 +251,7 @@ class ValueTest(TxTest):
         spec = self.specs.get((view.protocol, view.direction))
         if spec is None:
             return ABORT
-        final = view.reached(spec.progress)
+        final = view.progress >= spec.progress
         value = view.tx.compared(self.keyword, view.direction)
         if value is None:
             return ABORT if final else NO
@@ -207,6 +261,11 @@ class ValueTest(TxTest):
             settled = not self.negated and not self.which.startswith(("all", "-"))
             return MATCH if final or settled else NO
         return ABORT if final else NO
+
+    @override
+    def possible(self, protocol: str, direction: int) -> bool:
+        """Tell whether the protocol has the property in this direction."""
+        return (protocol, direction) in self.specs
 
     def _compare(self, values: Sequence[Any], spec: ValueSpec) -> bool:
         """Compare the members that count; None is one without the property."""
@@ -253,9 +312,10 @@ class PayloadTest(TxTest):
     @override
     def check(self, view: TxView, ctx: Context) -> int:
         """Inspect what there is of the stream."""
-        if not view.payload:
+        data, base = view.payload()
+        if not data:
             return NO
-        return MATCH if inspect(self.chain, view.payload, view.payload_base, True, ctx) else NO
+        return MATCH if inspect(self.chain, data, base, True, ctx) else NO
 
 
 class FileCondition:
@@ -291,10 +351,12 @@ class FileTest(TxTest):
     @override
     def repeats(self, view: TxView) -> bool:
         """Tell whether there may be further files, each of which the rule is asked about."""
-        return not view.final or any(
-            file.direction == view.direction and (file.chosen is None or self not in file.chosen)
-            for file in view.tx.files
-        )
+        if not view.final:
+            return True
+        for file in view.tx.files:
+            if file.direction == view.direction and (file.chosen is None or self not in file.chosen):
+                return True
+        return False
 
     @override
     def check(self, view: TxView, ctx: Context) -> int:

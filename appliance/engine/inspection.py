@@ -56,12 +56,15 @@ def inspected(pipe: Pipeline, packet: Packet) -> bool:
 def run_rules(pipe: Pipeline, work: Work) -> None:
     """Inspect the packet, its stream and its transactions."""
     detector, flow, packet = pipe.detector, work.flow, work.packet
-    if detector is None or (flow is not None and flow.flags & F_BYPASS) or not inspected(pipe, packet):
+    if detector is None or (flow is not None and flow.flags & F_BYPASS):
         return
+    chosen = None
+    if pipe.bound is not None:
+        if not inspected(pipe, packet):
+            return
+        if pipe.choice is not None:
+            chosen = pipe.choice.of(packet, pipe.bound)
     blocking = prevents(pipe, packet)
-    chosen = (
-        pipe.choice.of(packet, pipe.bound) if pipe.choice is not None and pipe.bound is not None else None
-    )
     if detector.tagged(packet, flow, work.now):
         work.events.append(PacketEvent(work.now, packet, flow))
     detection = detector.inspect(packet, flow, work.now, blocking, work.stream_events, chosen)
@@ -69,8 +72,15 @@ def run_rules(pipe: Pipeline, work: Work) -> None:
         for protocol, frame in detector.frames:
             work.events.append(FrameEvent(work.now, packet, flow, protocol, frame))
     if detection is None:
-        work.note("detect", "no rule matched")
+        if work.trace is not None:
+            work.note("detect", "no rule matched")
         return
+    _tell(pipe, work, detection, blocking=blocking)
+
+
+def _tell(pipe: Pipeline, work: Work, detection: Detection, *, blocking: bool) -> None:
+    """Carry out and report what rules have found."""
+    flow = work.flow
     if blocking:
         _carry_out(work, detection)
     verdict = _verdict(work, detection)

@@ -1,0 +1,193 @@
+"""What the transactions of one protocol and direction are searched for, found out once for all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appliance.detect.ends import OTHERS
+from appliance.detect.prefilter import PatternTable, TableBuilder
+from appliance.detect.signature import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from appliance.detect.hyperscan import PatternCache
+    from appliance.detect.signature import Signature
+    from appliance.detect.txtests import BufferKey
+
+# Values up to this size are remembered, and so many of one buffer. Where they came again too seldom, they are
+# not remembered for some time.
+SMALL = 64
+REMEMBERED = 256
+REST = 1 << 14
+NO_OVERLAP = 1 << 30
+# Protocols whose transactions tell the byte order of their numbers.
+_WITH_ENDIAN = frozenset(("dcerpc", "smb"))
+
+
+class TxEntry:
+    """A buffer and the patterns it is searched for.
+
+    ``progress`` is the step at which its value is final, ``growing`` that it is looked at before. ``ends``
+    are those of its rules: a flow that has none of them needs no search. Many values come again and again
+    (methods, hosts, user agents): what small ones gave is remembered, unless few of them do.
+    """
+
+    __slots__ = (
+        "_hits",
+        "_known",
+        "_rest",
+        "ends",
+        "growing",
+        "key",
+        "overlap",
+        "progress",
+        "regexes",
+        "table",
+    )
+
+    def __init__(self, key: BufferKey, progress: int, growing: bool) -> None:
+        """Start without patterns; ``table`` are the literals and ``regexes`` the expressions."""
+        self.key = key
+        self.table: PatternTable | None = None
+        self.regexes: PatternTable | None = None
+        self.progress: int = progress
+        self.growing: bool = growing
+        self.ends: int = 0
+        self.overlap: int = 0
+        self._known: dict[bytes, tuple[int, ...]] = {}
+        self._hits: int = 0
+        self._rest: int = 0
+
+    def add(self, table: PatternTable, ends: int) -> None:
+        """Search for the patterns of a table as well."""
+        if table.regexes:
+            self.regexes = table
+        else:
+            self.table = table
+            # Transforms may change what was searched already.
+            self.overlap = NO_OVERLAP if self.key.changes else table.overlap
+        self.ends |= ends
+
+    def find(self, data: bytes) -> tuple[int, ...]:
+        """Give the rules whose pattern occurs in a whole value."""
+        if len(data) > SMALL or self.growing:
+            return self._search(data, 0)
+        if self._rest:
+            self._rest -= 1
+            return self._search(data, 0)
+        found = self._known.get(data)
+        if found is not None:
+            self._hits += 1
+            return found
+        if len(self._known) >= REMEMBERED:
+            if self._hits < REMEMBERED:
+                self._rest = REST
+            self._known.clear()
+            self._hits = 0
+        found = self._known[data] = self._search(data, 0)
+        return found
+
+    def grown(self, data: bytes, known: int) -> tuple[int, ...]:
+        """Give the rules whose pattern occurs in a value of which ``known`` bytes were searched before."""
+        return self._search(data, max(known - self.overlap, 0) if known <= len(data) else 0)
+
+    def _search(self, data: bytes, start: int) -> tuple[int, ...]:
+        """Search literals from ``start`` on, expressions in all of it."""
+        found: list[int] = []
+        if self.table is not None:
+            self.table.collect(data[start:] if start else data, found)
+        if self.regexes is not None:
+            self.regexes.collect(data, found)
+        return tuple(found) if found else ()
+
+
+class TxGroup:
+    """What one direction of the transactions of one protocol is checked for.
+
+    ``tables`` are in the order in which their buffers become final; ``growing`` are those of them
+    that are looked at before. ``always`` are the rules that no buffer finds.
+    """
+
+    __slots__ = ("always", "ends", "growing", "protocol", "tables", "with_endian")
+
+    def __init__(self, protocol: str) -> None:
+        """Start empty."""
+        self.protocol = protocol
+        self.with_endian: bool = protocol in _WITH_ENDIAN
+        self.tables: list[TxEntry] = []
+        self.growing: list[TxEntry] = []
+        self.always: list[int] = []
+        self.ends: int = OTHERS
+
+
+class TxTables:
+    """The patterns of all buffers of transactions, compiled once for all protocols."""
+
+    def __init__(
+        self, signatures: Sequence[Signature], keys: Sequence[BufferKey], cache: PatternCache | None
+    ) -> None:
+        """Compile one table of literals and one of expressions for each buffer and direction."""
+        self._signatures = signatures
+        self._keys = keys
+        self._tables: list[tuple[int, int, PatternTable]] = []
+        self._unfound: set[tuple[int, int]] = set()
+        for (number, direction), builder in sorted(self._builders().items()):
+            literals = builder.finish(cache)
+            regexes, refused = builder.finish_regexes(cache)
+            self._tables += [(number, direction, table) for table in (literals, regexes) if table is not None]
+            self._unfound.update((index, direction) for index in refused)
+
+    def _builders(self) -> dict[tuple[int, int], TableBuilder]:
+        """Sort the rules that have a pattern; those on events are found by the event."""
+        builders: dict[tuple[int, int], TableBuilder] = {}
+        for signature in self._signatures:
+            fast = signature.fast
+            if signature.kind is Kind.APP and fast is not None and not signature.events:
+                for direction in signature.directions:
+                    builders.setdefault((fast.key, direction), TableBuilder()).add(signature)
+        return builders
+
+    def group(self, protocol: str, direction: int) -> TxGroup:
+        """Collect what concerns one protocol in one direction."""
+        group = TxGroup(protocol)
+        entries: dict[int, TxEntry] = {}
+        for number, way, table in self._tables:
+            spec = self._keys[number].specs.get((protocol, direction))
+            if way == direction and spec is not None:
+                owners = [i for rules in table.owners for i in rules if self._fits(i, protocol, direction)]
+                if owners:
+                    new = TxEntry(self._keys[number], spec.progress, spec.growing)
+                    entries.setdefault(number, new).add(table, self._ends(owners))
+        group.tables = sorted(entries.values(), key=_final)
+        group.growing = [entry for entry in group.tables if entry.growing]
+        fitting = [
+            s for s in self._signatures if s.kind is Kind.APP and self._fits(s.index, protocol, direction)
+        ]
+        group.always = [s.index for s in fitting if self._always(s, protocol, direction)]
+        group.ends |= self._ends(s.index for s in fitting)
+        return group
+
+    def _fits(self, index: int, protocol: str, direction: int) -> bool:
+        """Tell whether a rule is about the protocol and the direction."""
+        signature = self._signatures[index]
+        fits = signature.protocols is None or protocol in signature.protocols
+        return fits and direction in signature.directions
+
+    def _always(self, signature: Signature, protocol: str, direction: int) -> bool:
+        """Tell whether a rule can only be found by trying it, and may hold."""
+        found = signature.fast is not None and (signature.index, direction) not in self._unfound
+        if signature.events or found:
+            return False
+        return signature.spans or all(test.possible(protocol, direction) for test in signature.tx_tests)
+
+    def _ends(self, rules: Iterable[int]) -> int:
+        """Give the ends of some rules."""
+        found = 0
+        for index in rules:
+            found |= 1 << self._signatures[index].ends
+        return found
+
+
+def _final(entry: TxEntry) -> int:
+    return entry.progress

@@ -1,0 +1,46 @@
+cimport cython
+from appliance.detect.context cimport Context
+from appliance.detect.ends cimport Ends
+from appliance.detect.matchers cimport Matcher
+from appliance.detect.signature cimport Signature
+from appliance.detect.state cimport FlowDetect, RuleState, TxDetect, TxSide
+from appliance.detect.txgroup cimport TxEntry, TxGroup
+from appliance.detect.txtests cimport TxTest, TxView
+from appliance.model.app cimport AppState, Parser, Transaction
+from appliance.model.flow cimport Flow
+
+cdef int ABORT, MATCH, NO
+
+cdef class TxInspector:
+    cdef object _ruleset, _packets, _profile
+    cdef Context _ctx
+    cdef dict _event_rules
+    cdef list _signatures, _ranks
+    cdef Py_ssize_t _limit
+    cdef long long _live
+    cdef TxView _view
+    @cython.locals(ctx=Context, app=AppState)
+    cpdef inspect(self, FlowDetect state, allowed, list found)
+    @cython.locals(ctx=Context, direction=int, group=TxGroup, looked=Py_ssize_t, transactions=list, tx=Transaction)
+    cpdef _parser(self, Parser parser, str protocol, FlowDetect state, allowed, list found)
+    @cython.locals(direction=int, unknown=cython.longlong)
+    cpdef long long _ends(self, TxGroup group, FlowDetect state) except? -9
+    @cython.locals(ctx=Context, view=TxView, state=TxDetect, side=TxSide)
+    cpdef _transaction(self, Transaction tx, TxGroup group, allowed, list found)
+    @cython.locals(view=TxView, tables=list, entry=TxEntry, index=Py_ssize_t)
+    cpdef _collect(self, TxDetect state, TxSide side, TxGroup group)
+    @cython.locals(known=tuple, values=list, number=Py_ssize_t, size=Py_ssize_t, index=Py_ssize_t)
+    cpdef _search(self, TxEntry entry, TxDetect state, TxSide side)
+    cpdef _by_event(self, TxDetect state, TxSide side)
+    @cython.locals(signature=Signature, app=AppState)
+    cpdef _parser_events(self, FlowDetect state, allowed, list found)
+    @cython.locals(signature=Signature)
+    cpdef _admit(self, Py_ssize_t index, TxDetect state, TxSide side)
+    @cython.locals(waiting=dict, order=list, rule=RuleState, signature=Signature, answer=int, place=TxSide,
+                   fed=cython.longlong)
+    cpdef _evaluate(self, TxDetect state, TxSide side, allowed, list found)
+    cpdef int _profiled(self, Signature signature, RuleState rule) except? -9
+    @cython.locals(ctx=Context, view=TxView, test=TxTest, matcher=Matcher, answer=int, waiting=bint)
+    cpdef int _try(self, Signature signature, RuleState rule) except? -9
+
+cpdef bint _events_alone(Signature signature) except -1
