@@ -90,13 +90,19 @@ def _place(step: Step | tuple[int, str, int], number: int, last: int) -> Step:
     return (code, 0, away, value) if wanted == "yes" else (code, away, 0, value)
 
 
+# For nft: lengths of IP packets with the headers that TCP can have, in words. These are named sets, as nft
+# 1.0.6 cannot list anonymous sets of such pairs: it aborts, for this table and for the whole ruleset.
+NFT_SETS = {
+    "ack4": ("typeof ip length . tcp doff;", tuple(f"{20 + 4 * words} . {words}" for words in range(5, 16))),
+    "ack6": ("typeof ip6 length . tcp doff;", tuple(f"{4 * words} . {words}" for words in range(5, 16))),
+}
+
+
 def nft_rules() -> tuple[str, ...]:
-    """Give the same for nft, which compares lengths with those that headers can have."""
-    of4 = ", ".join(f"{20 + 4 * words} . {words}" for words in range(5, 16))
-    of6 = ", ".join(f"{4 * words} . {words}" for words in range(5, 16))
+    """Give the same for nft, which compares lengths with those that headers can have: the ``NFT_SETS``."""
     flags = "tcp flags == ack tcp reserved 0"
     whole4 = "meta protocol ip ip hdrlength 5 ip frag-off & 0x3fff == 0 ip protocol tcp"
     return (
-        f"{whole4} {flags} ip length . tcp doff {{ {of4} }} accept",
-        f"meta protocol ip6 ip6 nexthdr tcp {flags} ip6 length . tcp doff {{ {of6} }} accept",
+        f"{whole4} {flags} ip length . tcp doff @ack4 accept",
+        f"meta protocol ip6 ip6 nexthdr tcp {flags} ip6 length . tcp doff @ack6 accept",
     )

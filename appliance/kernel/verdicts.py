@@ -6,7 +6,7 @@ Written for nftables 1.0.6 (Debian 12) and a kernel with `queue` and `ct` for br
 
 from __future__ import annotations
 
-from appliance.kernel.bareack import nft_rules
+from appliance.kernel.bareack import NFT_SETS, nft_rules
 from appliance.kernel.guard import foreign
 from appliance.kernel.limits import add_limits
 from appliance.kernel.options import KernelOptions
@@ -32,6 +32,8 @@ _NOT_IP = "meta protocol != { ip, ip6 } accept"
 def build_inspect(table: TableBuilder, options: KernelOptions, epoch: int) -> None:
     """Add both chains to ``table``. Only they depend on ``epoch``."""
     now = kernel_epoch(epoch) << EPOCH_SHIFT
+    for name, (header, elements) in NFT_SETS.items():
+        table.set(name, header, elements)
     table.chain("acks", [_counted(table, rule, "bare_ack") for rule in nft_rules()])
     table.chain("settled", (table.counter("settled"), "accept"))
     table.chain("blocked", (table.counter("blocked"), "drop"))
