@@ -36,7 +36,11 @@ class Places:
 
 
 def zone_of(number: int, vlan: int) -> int:
-    """Number the segment of a bridge (counted from 0) and a VLAN: tenants do not mix between them."""
+    """Number the segment of a bridge (counted from 0) and a tag on it: tenants do not mix between them.
+
+    VLAN devices that are ports of one bridge are one segment: a request may come by one and its answer by
+    another.
+    """
     return (number + 1) << _VLAN_BITS | max(0, vlan)
 
 
@@ -60,7 +64,7 @@ def locate(
     taken = _place([d for d in mine if d.name not in uplinks], inventory, seen)
     ports, unbound = [], []
     for device in mine:
-        zone = zone_of(numbers[device.bridge], device.vlan)
+        zone = zone_of(numbers[device.bridge], NO_VLAN)
         if device.name in uplinks:
             ports.append(_port(device, None, zone, uplink=True))
         elif device.name in taken:

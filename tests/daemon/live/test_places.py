@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from appliance.daemon.live.document import BridgeDocument
 from appliance.daemon.live.places import Device, locate, zone_of
 from appliance.inventory.inventory import build
+from appliance.inventory.ports import NO_VLAN
 from appliance.model.identity import Vm, VmInterface
 
 BR0 = BridgeDocument(name="br0", uplinks=("up0",))
@@ -49,11 +50,11 @@ def test_a_tap_of_libvirt_tells_its_guest():
     assert owners(places) == {"vnet0": "a"}
 
 
-def test_a_vlan_of_a_trunk_tells_its_interface():
+def test_a_vlan_of_a_trunk_tells_its_interface_and_the_bridge_is_one_segment():
     known = inventory(interface(VM_A, MAC_A, vlan=101), interface(VM_B, MAC_B, vlan=102))
     places = locate([device("t.101", vlan=101), device("t.102", vlan=102)], [BR0], known, {})
     assert owners(places) == {"t.101": "a", "t.102": "b"}
-    assert [port.zone for port in places.ports.ports] == [zone_of(0, 101), zone_of(0, 102)]
+    assert [port.zone for port in places.ports.ports] == [zone_of(0, NO_VLAN)] * 2
 
 
 def test_a_mac_that_was_seen_places_an_interface():
