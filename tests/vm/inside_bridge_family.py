@@ -151,10 +151,10 @@ def frames_of_every_kind() -> None:
                 assert (packet.vlan, packet.protocol, bool(packet.mark)) == told, sent.hex()
                 assert packet.l2 == sent[:12] + sent[16 if packet.vlan else 12 :][:2]
                 queue.verdict(packet)
-                assert _received(receiver, sent[:12]), sent.hex()
+                assert received(receiver, sent[:12]), sent.hex()
 
 
-def _received(receiver: socket.socket, start: bytes) -> bool:
+def received(receiver: socket.socket, start: bytes) -> bool:
     with contextlib.suppress(TimeoutError):
         while True:
             if receiver.recv(2000).startswith(start):
@@ -171,7 +171,7 @@ def zones_by_port() -> None:
             with source.raw() as sender, target.raw() as receiver:
                 packet = frame(source, target, IP, payload=datagram(a, b))
                 sender.send(packet)
-                assert _received(receiver, packet)
+                assert received(receiver, packet)
         known = switch.run("conntrack", "-L", "-p", "udp")
         assert known.count("src=10.0.0.1") == 2, known
         assert "zone=1" in known
@@ -236,8 +236,8 @@ def copies_of_a_broadcast() -> None:
                 assert {packet.device(PHYSOUTDEV) for packet in packets} == {b.port, c.port}
             for packet in packets:
                 queue.verdict(packet)
-            assert _received(first, sent)
-            assert _received(second, sent)
+            assert received(first, sent)
+            assert received(second, sent)
 
 
 def connection_in_message() -> None:
@@ -262,7 +262,7 @@ def without_reader() -> None:
                 receiver.bind((b.address, port))
                 receiver.settimeout(1)
                 sender.sendto(b"1", (b.address, port))
-                assert _arrives(receiver) == passes
+                assert arrives(receiver) == passes
 
 
 def full_queue(opens: bool) -> None:
@@ -275,12 +275,12 @@ def full_queue(opens: bool) -> None:
             receiver.settimeout(1)
             for _ in range(5):
                 sender.sendto(b"1", (b.address, 5000))
-            assert sum(_arrives(receiver) for _ in range(3)) == (3 if opens else 0)
+            assert sum(arrives(receiver) for _ in range(3)) == (3 if opens else 0)
             for packet in queue.packets(2, most=2):
                 queue.verdict(packet, DROP)
 
 
-def _arrives(receiver: socket.socket) -> bool:
+def arrives(receiver: socket.socket) -> bool:
     try:
         return bool(receiver.recv(2000))
     except TimeoutError:

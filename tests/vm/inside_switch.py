@@ -97,20 +97,15 @@ class Switch:
         self._learn = learn
 
     def __enter__(self) -> Switch:
-        for namespace in (self.namespace, *(one.namespace for one in self.machines)):
-            run("ip", "netns", "add", namespace)
+        run("ip", "-batch", "-", given="\n".join(f"netns add {name}" for name in self._namespaces()))
         lines = [
             f"link add br0 type bridge forward_delay 0 {self._bridge}",
             "link set br0 up",
             "link set lo up",
         ]
-        for one in self.machines:
-            lines.append(
-                f"link add {one.port} type veth peer name eth0 netns {one.namespace} address {one.mac}"
-            )
-            lines += [f"link set {one.port} master br0", f"link set {one.port} up"]
-        with self.quiet():
-            self.ip("\n".join(lines))
+        with inside(self.namespace):
+            Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+        self.ip("\n".join([*lines, *self._cables()]))
         for one in self.machines:
             with inside(one.namespace):
                 Path("/proc/sys/net/ipv6/conf/all/accept_dad").write_text("0")
@@ -134,16 +129,23 @@ class Switch:
                 ]
         return lines
 
-    @contextlib.contextmanager
-    def quiet(self) -> Iterator[None]:
-        """Keep the switch itself from sending IPv6 of its own."""
-        with inside(self.namespace):
-            Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
-        yield
+    def _cables(self) -> list[str]:
+        lines = []
+        for one in self.machines:
+            lines += [
+                f"link add {one.port} type veth peer name eth0 netns {one.namespace} address {one.mac}",
+                f"link set {one.port} master br0",
+                f"link set {one.port} up",
+            ]
+        return lines
 
     def __exit__(self, *_: object) -> None:
-        for namespace in (*(one.namespace for one in self.machines), self.namespace):
-            run("ip", "netns", "del", namespace, check=False)
+        run(
+            "ip", "-force", "-batch", "-", given="\n".join(f"netns del {name}" for name in self._namespaces())
+        )
+
+    def _namespaces(self) -> list[str]:
+        return [*(one.namespace for one in self.machines), self.namespace]
 
     def ip(self, commands: str) -> None:
         """Run commands of ``ip`` on the switch."""
@@ -157,3 +159,46 @@ class Switch:
     def nft(self, rules: str) -> None:
         """Load a ruleset on the switch."""
         self.run("nft", "-f", "-", given=rules)
+
+
+class Trunk(Switch):
+    """The appliance as a VM on a switch that it does not own, as on ESX: ``namespace`` is the appliance's.
+
+    The foreign switch gives each machine a VLAN of its own (100 + number) and the appliance a trunk,
+    ``eth1``, with all of them. The appliance's bridge ``br0`` stitches the VLANs together: its ports are VLAN
+    devices of the trunk.
+    """
+
+    def __init__(self, machines: int = 2) -> None:
+        super().__init__(machines)
+        self.foreign = f"{self.namespace}-esx"
+        for number, one in enumerate(self.machines, 1):
+            one.port = f"eth1.{100 + number}"
+
+    def _namespaces(self) -> list[str]:
+        return [*super()._namespaces(), self.foreign]
+
+    def _cables(self) -> list[str]:
+        vlans = range(101, 101 + len(self.machines))
+        lines = [
+            "link add vsw type bridge forward_delay 0 vlan_filtering 1 vlan_default_pvid 0",
+            "link set vsw up",
+            f"link add trunk type veth peer name eth1 netns {self.namespace}",
+            "link set trunk master vsw up",
+        ]
+        access = []
+        for one, vlan in zip(self.machines, vlans, strict=True):
+            lines += [
+                f"link add vm{vlan} type veth peer name eth0 netns {one.namespace} address {one.mac}",
+                f"link set vm{vlan} master vsw up",
+            ]
+            access += [f"vlan add dev vm{vlan} vid {vlan} pvid untagged", f"vlan add dev trunk vid {vlan}"]
+        run("ip", "-n", self.foreign, "-batch", "-", given="\n".join(lines))
+        run("bridge", "-n", self.foreign, "-batch", "-", given="\n".join(access))
+        mine = ["link set eth1 up"]
+        for one, vlan in zip(self.machines, vlans, strict=True):
+            mine += [
+                f"link add link eth1 name {one.port} type vlan id {vlan}",
+                f"link set {one.port} master br0 up",
+            ]
+        return mine
