@@ -10,7 +10,7 @@ from scapy.packet import Raw
 from tests.netns.lab import Lab
 from tests.netns.running import Running, listen
 from tests.netns.test_enforced import ALLOWED, RULE, policies
-from tests.netns.wire import Wire
+from tests.netns.rawlink import Wire
 
 pytestmark = pytest.mark.netns
 

@@ -12,7 +12,7 @@ from scapy.packet import Raw
 from tests.netns.lab import Lab
 from tests.netns.running import Running
 from tests.netns.test_enforced import policies, rule
-from tests.netns.wire import Wire, between
+from tests.netns.rawlink import Wire, between
 
 pytestmark = pytest.mark.netns
 
