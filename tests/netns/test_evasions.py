@@ -8,9 +8,9 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from tests.netns.lab import Lab
+from tests.netns.rawlink import Wire
 from tests.netns.running import Running, listen
 from tests.netns.test_enforced import ALLOWED, RULE, policies
-from tests.netns.rawlink import Wire
 
 pytestmark = pytest.mark.netns
 

@@ -10,9 +10,9 @@ from scapy.layers.sctp import SCTP, SCTPChunkInit
 from scapy.packet import Raw
 
 from tests.netns.lab import Lab
+from tests.netns.rawlink import Wire, between
 from tests.netns.running import Running
 from tests.netns.test_enforced import policies, rule
-from tests.netns.rawlink import Wire, between
 
 pytestmark = pytest.mark.netns
 
