@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.protocols.http1.headers import split_field
+from appliance.protocols.http1.headers import Headers, split_field
+from appliance.protocols.http1.steps import HEADERS_STEP, LOST_STEP, START_STEP
 from appliance.protocols.http1.transaction import HEADERS, HttpTransaction
 
 if TYPE_CHECKING:
@@ -16,34 +17,28 @@ _MAX_RAW = 64 << 10  # bytes of a field block kept as sent
 
 
 class FieldReader:
-    """One direction as a state machine: ``state`` is a method that tells whether it went on.
+    """One direction as a state machine: ``state`` says what is read next, and :meth:`step` reads it.
 
-    A state takes from ``buffer`` what it can use; it returns False when it needs more bytes. So the
-    result does not depend on how the bytes were cut.
+    A step takes from ``buffer`` what it can use and tells whether it went on; it returns False when it needs
+    more bytes. So the result does not depend on how the bytes were cut.
     """
 
-    direction = 0
-    word = "request"
-
-    def __init__(self, parser: HttpParser) -> None:
+    def __init__(self, parser: HttpParser, direction: int) -> None:
         """Start ahead of the first line."""
+        self.direction: int = direction
+        self.word: str = "response" if direction else "request"
         self.parser = parser
-        self.buffer = bytearray()
-        self.scanned = 0
-        self.ended = False
+        self.buffer: bytearray = bytearray()
+        self.scanned: int = 0
+        self.ended: bool = False
         self.tx: HttpTransaction | None = None
         self.last: HttpTransaction | None = None
-        self.left = 0  # bytes of body or chunk to come
-        self.pending = b""  # a field line that may be continued
-        self.finishing = False  # last is complete but for what may follow at once
-        self.in_trailer = False
+        self.left: int = 0  # bytes of body or chunk to come
+        self.pending: bytes = b""  # a field line that may be continued
+        self.finishing: bool = False  # last is complete but for what may follow at once
+        self.in_trailer: bool = False
         self.frame: Frame | None = None
-        self.state = self.on_start
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self.buffer += data
-        self.run()
+        self.state: int = START_STEP
 
     def begin_frame(self, line: int, tx_id: int) -> None:
         """Note the message that began with the ``line`` bytes just taken."""
@@ -59,8 +54,12 @@ class FieldReader:
 
     def run(self) -> None:
         """Go on as far as the bytes allow."""
-        while not self.parser.stopped and self.state():
+        while not self.parser.stopped and self.step():
             pass
+
+    def step(self) -> bool:
+        """Read what is due; tell whether there may be more to read."""
+        raise NotImplementedError
 
     def on_start(self) -> bool:
         """Wait for the first line of a message."""
@@ -108,7 +107,7 @@ class FieldReader:
             self.close_body(complete=False)
             self.finish_message()
         self.buffer.clear()
-        self.state = self.on_lost
+        self.state = LOST_STEP
 
     def on_lost(self) -> bool:
         """Drop everything."""
@@ -130,13 +129,16 @@ class FieldReader:
         tx = self.tx
         if tx is None:
             return False
+        headers = tx.headers[self.direction]
+        if not (self.pending or self.in_trailer or headers.raw) and self.plain_block(tx):
+            return self.end_block(tx)
         found = self.next_field_line()
         if found is None:
             return self.too_long(len(self.buffer))
         line, end = found
         if self.too_long(len(line)):
             return True
-        raw = tx.headers[self.direction].raw
+        raw = headers.raw
         if len(raw) < _MAX_RAW:
             raw += line
         if end:
@@ -175,9 +177,33 @@ class FieldReader:
     def flush_field(self, tx: HttpTransaction) -> None:
         """Take the field that is complete now."""
         line, self.pending = self.pending, b""
-        if not line:
-            return
+        if line:
+            self.take_field(tx, tx.headers[self.direction], line)
+
+    def plain_block(self, tx: HttpTransaction) -> bool:
+        """Take a whole field block at once, where it is there and as plain as nearly all are.
+
+        Anything but lines of one field that end with CR LF is left to be read line by line.
+        """
+        end = self.buffer.find(b"\r\n\r\n")
+        if end <= 0 or end > self.parser.config.field_limit - 4 or end > _MAX_RAW - 4:
+            return False
+        block = bytes(self.buffer[: end + 4])
+        lines = block.count(b"\r\n")
+        if block.count(b"\n") != lines or block.count(b"\r") != lines or block[0] in _FOLD or block[0] == 13:
+            return False
+        if b"\r\n " in block or b"\r\n\t" in block or b"\r\n\0" in block:
+            return False
         headers = tx.headers[self.direction]
+        headers.raw += block
+        del self.buffer[: end + 4]
+        self.scanned = 0
+        for line in block[:end].split(b"\r\n"):
+            self.take_field(tx, headers, line)
+        return True
+
+    def take_field(self, tx: HttpTransaction, headers: Headers, line: bytes) -> None:
+        """Take one field, put together from the lines it was folded into."""
         if headers.count >= self.parser.config.headers_limit:
             tx.note(f"{self.word}_too_many_headers")
             return

@@ -35,6 +35,8 @@ def content_length(headers: Headers, tx: HttpTransaction, word: str) -> int | No
         return None
     if b"content-length" in headers.repeated:
         tx.note(f"duplicate_content_length_field_in_{word}")
+    if len(value) <= 18 and value.isdigit():
+        return int(value)
     at = 0
     while at < len(value) and not 0x30 <= value[at] <= 0x39:
         at += 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _SPACE = b" \t\r\n\x0b\x0c"
 _SPACE_NUL = _SPACE + b"\0"
-_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_SEPARATE = frozenset({b"set-cookie"})
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FINE: tuple[str, ...] = ()
 
 
 def key_of(name: bytes) -> bytes:
@@ -21,8 +21,8 @@ class Headers:
     def __init__(self) -> None:
         """Start without fields."""
         self.fields: list[tuple[bytes, bytes]] = []
-        self.raw = bytearray()
-        self.count = 0
+        self.raw: bytearray = bytearray()
+        self.count: int = 0
         self.repeated: set[bytes] = set()
         self._places: dict[bytes, int] = {}
 
@@ -48,7 +48,7 @@ class Headers:
         return None if place is None else self.fields[place][1]
 
 
-def split_field(line: bytes) -> tuple[bytes, bytes, list[str]]:
+def split_field(line: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:
     """Take a field line apart.
 
     Returns:
@@ -56,13 +56,13 @@ def split_field(line: bytes) -> tuple[bytes, bytes, list[str]]:
     """
     colon = line.find(b":")
     if colon < 0:
-        return b"", line.strip(_SPACE_NUL), ["missing_colon"]
+        return b"", line.strip(_SPACE_NUL), ("missing_colon",)
     name = line[:colon]
     value = line[colon + 1 :].strip(_SPACE_NUL)
-    problems = []
     stripped = name.strip(_SPACE)
-    if not stripped or stripped != name or not _TOKEN.issuperset(stripped):
-        problems.append("invalid")
+    problems = _FINE
+    if not stripped or len(stripped) != len(name) or stripped.translate(None, _TOKEN):
+        problems = ("invalid",)
     if value[:1] == b":":
         # "Name:: value" is read by servers and browsers in both ways.
         value = value[1:].strip(_SPACE_NUL)

@@ -88,7 +88,7 @@ class HttpParser(Parser):
             self._tied = False
             self.stopped = True
             for side in (self.request, self.response):
-                del side.state, side.parser
+                del side.parser
 
     def new_request(self) -> HttpTransaction:
         """Open a transaction that waits for its response."""

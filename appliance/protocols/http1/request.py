@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from typing_extensions import override
 
 from appliance.model.app import COMPLETE
@@ -9,10 +11,17 @@ from appliance.protocols.http1.framing import content_length, transfer_coding
 from appliance.protocols.http1.multipart import Multipart, boundary_of
 from appliance.protocols.http1.side import Side
 from appliance.protocols.http1.startline import looks_like_field, looks_like_request, parse_request
+from appliance.protocols.http1.steps import CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP
 from appliance.protocols.http1.transaction import LINE, HttpTransaction
 from appliance.protocols.http1.uri import parse as parse_target
 from appliance.protocols.http1.uri import split_host
 
+if TYPE_CHECKING:
+    from appliance.protocols.http1.parser import HttpParser
+
+_LITERAL = b"0123456789abcdefABCDEF:."
+# Letters and digits of Latin-1 too: names are not checked for more than what separates them.
+_NAME = b"-_." + bytes(c for c in range(256) if chr(c).isalnum())
 _AUTH = (b"basic", b"digest", b"bearer")
 _UPLOADS = frozenset({b"POST", b"PUT"})  # methods whose body is a file
 _MAX_HELD = 64 << 10  # bytes that wait for the answer to CONNECT
@@ -22,9 +31,15 @@ _PROBE = 1024  # bytes after a request line without protocol in which a header f
 class RequestSide(Side):
     """Reads requests, one after the other."""
 
-    direction = 0
-    word = "request"
-    probed = 0  # bytes after a request line without protocol that were looked at
+    def __init__(self, parser: HttpParser) -> None:
+        """Start ahead of the first request line."""
+        super().__init__(parser, 0)
+        self.probed: int = 0  # bytes after a request line without protocol that were looked at
+
+    @override
+    def on_other(self) -> bool:
+        """Read on behind a request without protocol, or behind CONNECT."""
+        return self.on_short() if self.state == SHORT_STEP else self.on_connect()
 
     @override
     def on_start(self) -> bool:
@@ -63,25 +78,26 @@ class RequestSide(Side):
         self.conclude()
         tx = self.tx = self.parser.new_request()
         tx.request_line = text
-        tx.request = parse_request(text)
+        request = tx.request = parse_request(text)
         self.begin_frame(size, tx.id)
-        for event in tx.request.events:
+        for event in request.events:
             tx.note(event)
         if not whole:
             tx.note("request_line_incomplete")
-        if tx.request.version < 0:
+        if request.version < 0:
             tx.note("request_line_invalid")
-        connect = tx.request.method.upper() == b"CONNECT"
-        tx.target = parse_target(tx.request.uri, self.parser.config, connect)
-        if tx.target.double_encoded:
+        method = request.method.upper()
+        target = tx.target = parse_target(request.uri, self.parser.config, method == b"CONNECT")
+        if target.double_encoded:
             tx.note("double_encoded_uri")
-        if tx.target.port == -2:
+        if target.port == -2:
             tx.note("invalid_server_port_in_request")
-        tx.bodies[0].name = tx.bodies[1].name = tx.target.path
-        tx.bodies[0].is_file = tx.request.method.upper() in _UPLOADS
+        asked, answered = tx.bodies
+        asked.name = answered.name = target.path
+        asked.is_file = method in _UPLOADS
         tx.advance(0, LINE)
         self.probed = 0
-        self.state = self.on_headers if tx.request.protocol else self.on_short
+        self.state = HEADERS_STEP if request.protocol else SHORT_STEP
 
     def on_short(self) -> bool:
         """After a line without protocol: fields tell that it was left out, anything else HTTP/0.9."""
@@ -94,7 +110,7 @@ class RequestSide(Side):
             line = bytes(self.buffer[start : _PROBE if at < 0 else at])
             if looks_like_field(line):
                 tx.note("request_line_missing_protocol")
-                self.state = self.on_headers
+                self.state = HEADERS_STEP
                 return True
             if at < 0:
                 break
@@ -112,7 +128,7 @@ class RequestSide(Side):
 
     def answered(self, tx: HttpTransaction) -> None:
         """The response to ``tx`` has begun, so that a short request is known to be complete."""
-        if self.tx is tx and self.state == self.on_short:
+        if self.tx is tx and self.state == SHORT_STEP:
             self._short()
             self.settle()
 
@@ -129,7 +145,7 @@ class RequestSide(Side):
         length = content_length(headers, tx, "request")
         if tx.request.method.upper() == b"CONNECT":
             self.finish_message()
-            self.state = self.on_connect
+            self.state = CONNECT_STEP
             return True
         self.decode_body(tx)
         boundary = boundary_of(headers.get(b"content-type") or b"")
@@ -145,13 +161,14 @@ class RequestSide(Side):
 
     def refused(self) -> None:
         """The CONNECT was refused: what follows are requests."""
-        if self.state == self.on_connect:
-            self.state = self.on_start
+        if self.state == CONNECT_STEP:
+            self.state = START_STEP
             self.run()
 
     def _check_host(self, tx: HttpTransaction) -> None:
         """Find out the host name, and whether it is told in one way only."""
-        value = tx.headers[0].get(b"host")
+        headers = tx.headers[0]
+        value = headers.get(b"host")
         if value is None:
             if tx.request.version >= 11:
                 tx.note("missing_host_header")
@@ -172,7 +189,8 @@ class RequestSide(Side):
 
     def _check_auth(self, tx: HttpTransaction) -> None:
         """Note an authorization of a kind that nobody knows."""
-        value = tx.headers[0].get(b"authorization")
+        headers = tx.headers[0]
+        value = headers.get(b"authorization")
         if value is not None and not value.lower().startswith(_AUTH):
             tx.note("request_auth_unrecognized")
 
@@ -184,8 +202,8 @@ class RequestSide(Side):
         self.last, self.tx = self.tx, None
         self.finishing = True
         self.end_frame()
-        if self.state != self.on_lost:
-            self.state = self.on_start
+        if self.state != LOST_STEP:
+            self.state = START_STEP
 
     @override
     def on_resync(self) -> bool:
@@ -197,13 +215,12 @@ class RequestSide(Side):
             return False
         if looks_like_request(line):
             self.buffer[:0] = line
-            self.state = self.on_start
+            self.state = START_STEP
         return True
 
-    @override
     def end(self) -> None:
         """The client says no more."""
-        super().end()
+        self.wind_up()
         for tx in self.parser.transactions:
             tx.advance(0, COMPLETE)
 
@@ -211,8 +228,10 @@ class RequestSide(Side):
 def _valid_host(host: bytes) -> bool:
     """Tell whether a host name has only what a name or address may have (RFC 3986 section 3.2.2)."""
     if host[:1] == b"[" and host[-1:] == b"]":
-        return all(c in b"0123456789abcdefABCDEF:." for c in host[1:-1])
-    labels = host.rstrip(b".").split(b".")
-    return 0 < len(host) <= 255 and all(
-        0 < len(label) <= 63 and all(c in b"-_" or chr(c).isalnum() for c in label) for label in labels
-    )
+        return not host[1:-1].translate(None, _LITERAL)
+    if not 0 < len(host) <= 255 or host.translate(None, _NAME):
+        return False
+    for label in host.rstrip(b".").split(b"."):
+        if not 0 < len(label) <= 63:
+            return False
+    return True

@@ -12,6 +12,7 @@ from appliance.protocols.http1.framing import content_length, transfer_coding
 from appliance.protocols.http1.headers import Headers
 from appliance.protocols.http1.side import Side
 from appliance.protocols.http1.startline import StatusLine, looks_like_status, parse_status
+from appliance.protocols.http1.steps import HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP
 from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction, content_range
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ _NO_STATUS = 1024  # bytes without line end after which a body without status li
 class ResponseSide(Side):
     """Reads responses and gives each to the oldest request without one."""
 
-    direction = 1
-    word = "response"
-
     def __init__(self, parser: HttpParser) -> None:
         """Start ahead of the first status line."""
-        super().__init__(parser)
-        self.ended_lfcr = False
+        super().__init__(parser, 1)
+        self.ended_lfcr: bool = False
+
+    @override
+    def on_other(self) -> bool:
+        """Read on in bytes that belong to the response before."""
+        return self.on_stray()
 
     # --- lines: a lone CR, LF CR and CR CR LF end lines in responses, since clients take them so
 
@@ -89,7 +92,7 @@ class ResponseSide(Side):
         if not self.buffer:
             return False
         if self._is_stray():
-            self.state = self.on_stray
+            self.state = STRAY_STEP
             return True
         kind = looks_like_status(bytes(self.buffer[:256]))
         size = self._line_end(lone_cr_first=True)
@@ -107,7 +110,7 @@ class ResponseSide(Side):
             self._begin(parse_status(line.rstrip(b"\r\n")), line.rstrip(b"\r\n"))
             if self.tx is not None:
                 self.begin_frame(len(line), self.tx.id)
-            self.state = self.on_headers
+            self.state = HEADERS_STEP
             return True
         return self._no_status(size)
 
@@ -124,7 +127,7 @@ class ResponseSide(Side):
         if self.tx is not None:
             self.tx.advance(1, HEADERS)
             self.begin_frame(0, self.tx.id)
-        self.state = self.on_stream
+        self.state = STREAM_STEP
         return True
 
     def _is_stray(self) -> bool:
@@ -146,7 +149,7 @@ class ResponseSide(Side):
         at = self.buffer.find(b"\n")
         self.stray(self.take(len(self.buffer) if at < 0 else at + 1))
         if at >= 0:
-            self.state = self.on_start
+            self.state = START_STEP
         return True
 
     def _begin(self, status: StatusLine, line: bytes) -> None:
@@ -220,7 +223,7 @@ class ResponseSide(Side):
         tx.seen_continue = True
         tx.headers = (tx.headers[0], Headers())
         tx.progress[1] = 0
-        self.state = self.on_start
+        self.state = START_STEP
         return True
 
     def _tunnel(self) -> bool:
@@ -252,8 +255,8 @@ class ResponseSide(Side):
         self.last, self.tx = self.tx, None
         self.finishing = True
         self.end_frame()
-        if self.state != self.on_lost:
-            self.state = self.on_start
+        if self.state != LOST_STEP:
+            self.state = START_STEP
 
     @override
     def on_resync(self) -> bool:
@@ -265,13 +268,12 @@ class ResponseSide(Side):
             return False
         if looks_like_status(line):
             self.buffer[:0] = line
-            self.state = self.on_start
+            self.state = START_STEP
         return True
 
-    @override
     def end(self) -> None:
         """The server says no more."""
-        super().end()
+        self.wind_up()
         for tx in self.parser.transactions:
             tx.advance(1, COMPLETE)
 

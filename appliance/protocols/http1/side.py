@@ -7,6 +7,17 @@ from typing_extensions import override
 from appliance.protocols.http1.chunked import EMPTY, INVALID, chunk_size, could_be_size
 from appliance.protocols.http1.decompress import codings
 from appliance.protocols.http1.fields import FieldReader
+from appliance.protocols.http1.steps import (
+    CHUNK_END_STEP,
+    CHUNK_SIZE_STEP,
+    CHUNK_STEP,
+    HEADERS_STEP,
+    LENGTH_STEP,
+    LOST_STEP,
+    RESYNC_STEP,
+    START_STEP,
+    STREAM_STEP,
+)
 from appliance.protocols.http1.transaction import BODY, HEADERS, TRAILER, HttpTransaction
 
 _MAX_SIZE_LINE = 1024  # bytes of a chunk size line with its extension
@@ -16,25 +27,67 @@ _SHORT_SIZE = 16  # bytes that an unfinished chunk size line may have at the end
 class Side(FieldReader):
     """One direction: field blocks from the base, bodies here; subclasses know start lines."""
 
+    @override
+    def step(self) -> bool:
+        """Read what is due; tell whether there may be more to read."""
+        state = self.state
+        if state == HEADERS_STEP:
+            return self.on_headers()
+        if state == START_STEP:
+            return self.on_start()
+        if state == LENGTH_STEP:
+            return self.on_length()
+        if state == STREAM_STEP:
+            return self.on_stream()
+        if state == CHUNK_SIZE_STEP:
+            return self.on_chunk_size()
+        if state == CHUNK_STEP:
+            return self.on_chunk()
+        if state == CHUNK_END_STEP:
+            return self.on_chunk_end()
+        if state == RESYNC_STEP:
+            return self.on_resync()
+        if state == LOST_STEP:
+            return self.on_lost()
+        return self.on_other()
+
+    def on_other(self) -> bool:
+        """Read what only one of the directions has."""
+        raise NotImplementedError
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; those in the middle of a body are handed on as they are."""
+        if not self.buffer and not self.parser.stopped:
+            if self.state == LENGTH_STEP and len(data) < self.left:
+                self.left -= len(data)
+                self.body(data)
+                return
+            if self.state == STREAM_STEP:
+                self.body(data)
+                return
+        self.buffer += data
+        self.run()
+
     def begin_body(self, tx: HttpTransaction, length: int | None, chunked: bool) -> bool:
         """Go on to the body: chunked, of a length, or up to the end (None)."""
         tx.advance(self.direction, HEADERS)
         if chunked:
-            self.state = self.on_chunk_size
+            self.state = CHUNK_SIZE_STEP
         elif length is None:
-            self.state = self.on_stream
+            self.state = STREAM_STEP
         elif length == 0:
             self.finish_message()
         else:
             self.left = length
-            self.state = self.on_length
+            self.state = LENGTH_STEP
         return True
 
     def body(self, data: bytes) -> None:
         """Hand decoded framing on to the body."""
         tx = self.tx
         if tx is not None and data:
-            tx.bodies[self.direction].feed(data)
+            mine = tx.bodies[self.direction]
+            mine.feed(data)
             tx.sync()
             tx.updated = True
 
@@ -43,7 +96,8 @@ class Side(FieldReader):
         """End the body of the message."""
         tx = self.tx
         if tx is not None:
-            tx.bodies[self.direction].close(complete)
+            mine = tx.bodies[self.direction]
+            mine.close(complete)
             tx.sync()
 
     def on_length(self) -> bool:
@@ -88,16 +142,16 @@ class Side(FieldReader):
         if size == 0:
             tx.advance(self.direction, TRAILER)
             self.in_trailer = True
-            self.state = self.on_headers
+            self.state = HEADERS_STEP
         else:
             self.left = size
-            self.state = self.on_chunk
+            self.state = CHUNK_STEP
         return True
 
     def bad_chunk(self, tx: HttpTransaction) -> bool:
         """Not chunked after all: everything up to the end of the connection is body."""
         tx.note(f"invalid_{self.word}_chunk_len")
-        self.state = self.on_stream
+        self.state = STREAM_STEP
         return True
 
     def on_chunk(self) -> bool:
@@ -108,7 +162,7 @@ class Side(FieldReader):
         self.left -= len(data)
         self.body(data)
         if not self.left:
-            self.state = self.on_chunk_end
+            self.state = CHUNK_END_STEP
         return True
 
     def on_chunk_end(self) -> bool:
@@ -118,7 +172,7 @@ class Side(FieldReader):
             self.buffer.clear()
             return False
         self.take(at + 1)
-        self.state = self.on_chunk_size
+        self.state = CHUNK_SIZE_STEP
         return True
 
     # --- holes and ends
@@ -126,13 +180,13 @@ class Side(FieldReader):
     def gap(self, length: int) -> None:
         """Bytes are missing: inside a body that is bearable, elsewhere the message is lost."""
         tx = self.tx
-        if tx is not None and self.state in {self.on_length, self.on_chunk, self.on_stream}:
-            known = length if self.state == self.on_stream else min(self.left, length)
+        if tx is not None and self.state in (LENGTH_STEP, CHUNK_STEP, STREAM_STEP):
+            known = length if self.state == STREAM_STEP else min(self.left, length)
             tx.bodies[self.direction].gap(known)
             tx.sync()
             tx.updated = True
             length -= known
-            if self.state != self.on_stream:
+            if self.state != STREAM_STEP:
                 self.left -= known
                 self.after_gap()
             if not length:
@@ -143,8 +197,8 @@ class Side(FieldReader):
         """Go on when the missing bytes were the rest of a body or chunk."""
         if self.left:
             return
-        if self.state == self.on_chunk:
-            self.state = self.on_chunk_end
+        if self.state == CHUNK_STEP:
+            self.state = CHUNK_END_STEP
         else:
             self.finish_message()
 
@@ -160,23 +214,23 @@ class Side(FieldReader):
         self.settle()
         self.conclude()
         self.last = None
-        self.state = self.on_resync
+        self.state = RESYNC_STEP
 
     def on_resync(self) -> bool:
         """Drop lines until one begins a message."""
         raise NotImplementedError
 
-    def end(self) -> None:
+    def wind_up(self) -> None:
         """The direction has ended: what is there is all there will be."""
         self.ended = True
         self.run()
         tx = self.tx
-        if tx is not None and self.state == self.on_chunk_size and len(self.buffer) > _SHORT_SIZE:
+        if tx is not None and self.state == CHUNK_SIZE_STEP and len(self.buffer) > _SHORT_SIZE:
             self.bad_chunk(tx)  # a body that only looked chunked, without any line feed
             self.run()
         if tx is not None:
-            complete = self.state == self.on_stream
-            if self.state == self.on_headers:
+            complete = self.state == STREAM_STEP
+            if self.state == HEADERS_STEP:
                 self.flush_field(tx)
             self.close_body(complete)
             self.finish_message()
@@ -186,12 +240,14 @@ class Side(FieldReader):
     def conclude(self) -> None:
         """No byte can belong to the last message any more."""
         if self.last is not None:
-            self.last.bodies[self.direction].conclude()
+            mine = self.last.bodies[self.direction]
+            mine.conclude()
             self.last.sync()
 
     def decode_body(self, tx: HttpTransaction) -> None:
         """Undo the codings that the fields announce."""
-        value = tx.headers[self.direction].get(b"content-encoding")
+        headers = tx.headers[self.direction]
+        value = headers.get(b"content-encoding")
         if value is None:
             return
         config = self.parser.config
@@ -204,7 +260,8 @@ class Side(FieldReader):
         """Mark the finished message complete, now that nothing more came with it."""
         if self.finishing and self.last is not None:
             self.finishing = False
-            self.last.bodies[self.direction].close(complete=True)
+            mine = self.last.bodies[self.direction]
+            mine.close(True)
             self.last.sync()
             self.last.advance(self.direction, 100)
 

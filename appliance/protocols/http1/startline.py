@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 _SPACE = b" \t\x0b\x0c\r"
+_SPACE_NUL = _SPACE + b"\0"
+_BLANK = _SPACE + b"\n\0"
 METHODS = frozenset(
     b"""GET PUT POST HEAD TRACE OPTIONS CONNECT DELETE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK
     CHECKOUT UNCHECKOUT CHECKIN UPDATE LABEL REPORT MKWORKSPACE MKACTIVITY MERGE INVALID VERSION-CONTROL
@@ -12,32 +12,40 @@ METHODS = frozenset(
 )
 
 
-@dataclass(slots=True)
 class RequestLine:
     """A request line taken apart. ``version`` is 9, 10, 11 (tenths), 0 when there is none, -1 invalid."""
 
-    method: bytes = b""
-    uri: bytes = b""
-    protocol: bytes = b""
-    version: int = 0
-    events: list[str] = field(default_factory=list)
+    __slots__ = ("events", "method", "protocol", "uri", "version")
+
+    def __init__(self, uri: bytes = b"") -> None:
+        """Start with a line of which at most the target is known."""
+        self.method: bytes = b""
+        self.uri: bytes = uri
+        self.protocol: bytes = b""
+        self.version: int = 0
+        self.events: list[str] = []
 
 
-@dataclass(slots=True)
 class StatusLine:
     """A status line taken apart. ``status`` is -1 when it is no number from 100 to 999."""
 
-    protocol: bytes = b""
-    code: bytes = b""
-    message: bytes = b""
-    version: int = 0
-    status: int = -1
-    events: list[str] = field(default_factory=list)
+    __slots__ = ("code", "events", "message", "protocol", "status", "version")
+
+    def __init__(self) -> None:
+        """Start with a line of which nothing is known."""
+        self.protocol: bytes = b""
+        self.code: bytes = b""
+        self.message: bytes = b""
+        self.version: int = 0
+        self.status: int = -1
+        self.events: list[str] = []
 
 
 def version_of(text: bytes) -> int:
     """Read ``HTTP/1.1`` as 11; white space inside is ignored; -1 when it is something else."""
-    compact = bytes(c for c in text if c not in b" \t\0").upper()
+    if text == b"HTTP/1.1":
+        return 11
+    compact = text.translate(None, b" \t\0").upper()
     if not compact.startswith(b"HTTP/") or len(compact) > 16:
         return -1
     major, dot, minor = compact[5:].partition(b".")
@@ -57,7 +65,7 @@ def _first_space(data: bytes, start: int = 0) -> int:
 def parse_request(line: bytes) -> RequestLine:
     """Take a request line, without its line end, apart."""
     found = RequestLine()
-    text = line.lstrip(_SPACE + b"\0")
+    text = line.lstrip(_SPACE_NUL)
     if text != line:
         found.events.append("request_line_leading_whitespace")
     end = _first_space(text)
@@ -92,7 +100,7 @@ def _split_target(rest: bytes, events: list[str]) -> tuple[bytes, bytes]:
 def parse_status(line: bytes) -> StatusLine:
     """Take a status line, without its line end, apart."""
     found = StatusLine()
-    text = line.lstrip(_SPACE + b"\0")
+    text = line.lstrip(_SPACE_NUL)
     end = _first_space(text)
     found.protocol = text[:end]
     rest = text[end:].lstrip(_SPACE)
@@ -112,13 +120,13 @@ def parse_status(line: bytes) -> StatusLine:
 
 def looks_like_request(line: bytes) -> bool:
     """Tell whether a line may begin a request: a known method, or a protocol at its end."""
-    text = line.strip(_SPACE + b"\n\0")
-    return text[: _first_space(text)].upper() in METHODS or b" HTTP/" in text
+    text = line.strip(_BLANK)
+    return b" HTTP/" in text or text[: _first_space(text)].upper() in METHODS
 
 
 def looks_like_status(head: bytes) -> bool | None:
     """Tell whether bytes begin a status line; None while there are too few."""
-    text = head.lstrip(_SPACE + b"\n\0")[:4]
+    text = head.lstrip(_BLANK)[:4]
     if len(text) < 4:
         return None if b"http".startswith(text.lower()) else False
     return text.lower() == b"http"

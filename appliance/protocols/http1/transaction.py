@@ -33,7 +33,6 @@ class HttpTransaction(Transaction):
         "response_line",
         "seen_continue",
         "target",
-        "trailers",
     )
 
     def __init__(self, tx_id: int, bodies: tuple[Body, Body]) -> None:
@@ -47,8 +46,8 @@ class HttpTransaction(Transaction):
         self.bodies = bodies
         self.target = Target()
         self.host: bytes | None = None
-        self.port = -1
-        self.seen_continue = False
+        self.port: int = -1
+        self.seen_continue: bool = False
 
     def note(self, event: str) -> None:
         """Record an event once."""
@@ -57,15 +56,19 @@ class HttpTransaction(Transaction):
 
     def advance(self, direction: int, step: int) -> None:
         """Go on to a step of one direction; never back."""
-        self.progress[direction] = max(self.progress[direction], step)
+        if step > self.progress[direction]:
+            self.progress[direction] = step
         self.updated = True
 
     def sync(self) -> None:
         """Show the files and events of the bodies."""
-        for body in self.bodies:
-            for event in body.events:
-                self.note(event)
-        self.files = [file for body in self.bodies for file in body.files]
+        asked, answered = self.bodies
+        for body in (asked, answered):
+            if body.events:
+                for event in body.events:
+                    self.note(event)
+        if asked.files or answered.files:
+            self.files = asked.files + answered.files
 
     @override
     def buffer(self, name: str, direction: int) -> BufferValue:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from appliance.protocols.http1.config import Config
 
-_HEX = {c: int(chr(c), 16) for c in b"0123456789abcdefABCDEF"}
+_HEX: dict[int, int] = dict(zip(b"0123456789abcdefABCDEF", (*range(16), *range(10, 16)), strict=True))
 
 
-@dataclass(slots=True)
 class Target:
     """A request target taken apart. ``port`` is -1 when there is none, -2 when it is no port."""
 
-    path: bytes = b""
-    query: bytes | None = None
-    host: bytes | None = None
-    port: int = -1
-    normal: bytes = b""
-    double_encoded: bool = False
-    userinfo: bytes = b""
+    __slots__ = ("double_encoded", "host", "normal", "path", "port", "query", "userinfo")
+
+    def __init__(self) -> None:
+        """Start with a target of which nothing is known."""
+        self.path: bytes = b""
+        self.query: bytes | None = None
+        self.host: bytes | None = None
+        self.port: int = -1
+        self.normal: bytes = b""
+        self.double_encoded: bool = False
+        self.userinfo: bytes = b""
 
 
 def unescape(data: bytes, plus: bool = False, u_encoding: bool = False) -> bytes:
@@ -138,10 +139,10 @@ def parse(raw: bytes, config: Config, authority_form: bool = False) -> Target:
     path, question, query = rest.partition(b"?")
     target.path = normal_path(path, config)
     normal = target.path
-    target.double_encoded = _escaped(unescape(path))
+    target.double_encoded = _escaped(path)
     if question:
         target.query = normal_query(query, config)
-        target.double_encoded = target.double_encoded or _escaped(unescape(query))
+        target.double_encoded = target.double_encoded or _escaped(query)
         normal += b"?" + target.query
     if raw is not rest and b"#" in raw:
         normal += b"#" + raw.split(b"#", 1)[1]
@@ -149,6 +150,9 @@ def parse(raw: bytes, config: Config, authority_form: bool = False) -> Target:
     return target
 
 
-def _escaped(data: bytes) -> bool:
-    """Tell whether escapes are left after decoding."""
-    return any(len(part) >= 2 and part[0] in _HEX and part[1] in _HEX for part in data.split(b"%")[1:])
+def _escaped(raw: bytes) -> bool:
+    """Tell whether escapes are left when ``raw`` is decoded."""
+    if b"%" not in raw:
+        return False
+    parts = unescape(raw).split(b"%")[1:]
+    return any(len(part) >= 2 and part[0] in _HEX and part[1] in _HEX for part in parts)

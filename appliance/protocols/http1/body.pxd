@@ -1,0 +1,27 @@
+import cython
+
+from appliance.model.app cimport FileObject
+
+cdef class Body:
+    cdef public object tracker, chain, multipart
+    cdef public int direction
+    cdef public long long tx_id, limit, size
+    cdef public bytearray data
+    cdef public bytes name
+    cdef public FileObject file
+    cdef public list files, events
+    cdef public bint closed, cut, is_file
+    cdef public tuple ranged
+    cpdef feed(self, bytes data)
+    cpdef gap(self, long long length)
+    cpdef close(self, bint complete)
+    cpdef conclude(self)
+    cpdef _reopen(self)
+    cpdef long long _allowed(self) except? -1
+    @cython.locals(limit="long long", left="long long")
+    cpdef _take(self, bytes data)
+    cpdef _cut_after(self, bytes data)
+    @cython.locals(room="long long")
+    cpdef _put(self, bytes data)
+    cpdef _open(self, bytes name)
+    cpdef _note(self, str event)
