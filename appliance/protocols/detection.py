@@ -9,9 +9,39 @@ from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, 
 FAILED = "failed"
 UNKNOWN = ""
 
-# A protocol, its pattern and, as numbers for a quick look: the offset at which one of ``first`` has to stand
-# (-1: anywhere).
-_Entry = tuple[str, Pattern, int, bytes]
+_PORTS = 1 << 16
+# Pairs of ports whose probing functions are remembered; beyond that the memory starts anew.
+_MAX_PAIRS = 4096
+
+
+class Entry:
+    """A protocol and its pattern, ready to be compared where the pattern has one place.
+
+    ``head`` is then what has to stand at ``offset``, in lower case if ``nocase``; -1 is no such place.
+    """
+
+    __slots__ = ("head", "name", "nocase", "offset", "pattern", "size")
+
+    def __init__(self, name: str, pattern: Pattern) -> None:
+        """Take over the pattern of a protocol."""
+        fixed = not pattern.mask and pattern.end == pattern.offset + len(pattern.data)
+        self.name: str = name
+        self.pattern: Pattern = pattern
+        self.nocase: bool = pattern.nocase
+        self.head: bytes = pattern.data.lower() if pattern.nocase else pattern.data
+        self.offset: int = pattern.offset if fixed else -1
+        self.size: int = len(pattern.data)
+
+    def match(self, data: bytes) -> int:
+        """Say what :func:`match_pattern` says."""
+        if self.offset < 0:
+            return match_pattern(self.pattern, data)
+        head = data[self.offset : self.offset + self.size]
+        if self.nocase:
+            head = head.lower()
+        if head == self.head:
+            return self.pattern.confirm(data) if self.pattern.confirm is not None else PROBE_YES
+        return PROBE_MAYBE if len(head) < self.size and self.head.startswith(head) else PROBE_NO
 
 
 def _masked_at(data: bytes, pattern: Pattern, at: int) -> bool:
@@ -57,14 +87,21 @@ class Detector:
     def __init__(self, specs: Iterable[ProtocolSpec], transport: str, limit: int = 4096) -> None:
         """Take the protocols that may run over ``transport``; ``limit`` bounds the bytes looked at."""
         self.limit = limit
-        self._anchored: tuple[dict[int, list[_Entry]], dict[int, list[_Entry]]] = ({}, {})
-        self._floating: tuple[list[_Entry], list[_Entry]] = ([], [])
+        self._anchored: tuple[dict[int, list[Entry]], dict[int, list[Entry]]] = ({}, {})
+        self._floating: tuple[list[Entry], list[Entry]] = ([], [])
         self._by_port: tuple[dict[int, list[tuple[str, Probing]]], ...] = ({}, {})
         self._ranges: tuple[list[tuple[str, Probing]], list[tuple[str, Probing]]] = ([], [])
         self._anywhere: tuple[list[tuple[str, Probing]], list[tuple[str, Probing]]] = ([], [])
         for spec in specs:
             if transport in spec.transports and not spec.follows:
                 self._add(spec, transport)
+        # By direction: what may begin with each byte; ports that some probing function names; what to ask.
+        self._starting = [
+            [self._anchored[side].get(byte, []) + self._floating[side] for byte in range(256)]
+            for side in (0, 1)
+        ]
+        self._named: list[bytes] = [self._ports_named(side) for side in (0, 1)]
+        self._pairs: dict[int, list[tuple[str, Probing]]] = {}
 
     def _add(self, spec: ProtocolSpec, transport: str) -> None:
         for direction in (0, 1):
@@ -76,11 +113,9 @@ class Detector:
 
     def _add_pattern(self, direction: int, name: str, pattern: Pattern) -> None:
         """Sort a pattern by its first byte where it can only be at the very start."""
-        letters = _first_bytes(pattern)
-        fixed = not pattern.mask and pattern.end == pattern.offset + len(pattern.data)
-        entry = (name, pattern, pattern.offset if fixed else -1, letters)
-        if fixed and not pattern.offset:
-            for letter in letters:
+        entry = Entry(name, pattern)
+        if entry.offset == 0:
+            for letter in _first_bytes(pattern):
                 self._anchored[direction].setdefault(letter, []).append(entry)
         else:
             self._floating[direction].append(entry)
@@ -97,8 +132,31 @@ class Detector:
                 for port in range(low, high + 1):
                     self._by_port[probing.direction].setdefault(port, []).append(entry)
 
+    def _ports_named(self, direction: int) -> bytes:
+        """Mark the ports on which there is something to ask besides what is asked on any."""
+        named = bytearray(_PORTS)
+        for port in self._by_port[direction]:
+            named[port] = 1
+        for _, probing in self._ranges[direction]:
+            for low, high in probing.ports:
+                named[low : high + 1] = b"\1" * (high + 1 - low)
+        return bytes(named)
+
+    def _asked(self, direction: int, server_port: int, client_port: int) -> list[tuple[str, Probing]]:
+        """Give the probing functions to ask, as :meth:`_probes`, which is asked once for each pair of ports."""
+        named = self._named[direction]
+        server = server_port if named[server_port & 0xFFFF] else _PORTS
+        client = client_port if named[client_port & 0xFFFF] else _PORTS
+        key = (direction << 17 | server) << 17 | client
+        found = self._pairs.get(key)
+        if found is None:
+            if len(self._pairs) >= _MAX_PAIRS:
+                self._pairs.clear()
+            found = self._pairs[key] = self._probes(direction, server_port, client_port)
+        return found
+
     def _probes(self, direction: int, server_port: int, client_port: int) -> list[tuple[str, Probing]]:
-        """Give the probing functions to ask; the server's port comes before the client's."""
+        """Find the probing functions to ask; the server's port comes before the client's."""
         found = list(self._by_port[direction].get(server_port, ()))
         found += self._by_port[direction].get(client_port, ())
         for name, probing in self._ranges[direction]:
@@ -116,16 +174,13 @@ class Detector:
             return UNKNOWN
         data = data[: self.limit]
         open_ = False
-        size = len(data)
-        entries: list[_Entry] = [*self._anchored[direction].get(data[0], ()), *self._floating[direction]]
-        for name, pattern, at, first in entries:
-            if 0 <= at < size and data[at] not in first:
-                continue  # what begins otherwise is not, and does not become, this pattern
-            answer = match_pattern(pattern, data)
+        entries = self._starting[direction][data[0]]
+        for entry in entries:
+            answer = entry.match(data)
             if answer == PROBE_YES:
-                return name
+                return entry.name
             open_ = open_ or answer == PROBE_MAYBE
-        for name, probing in self._probes(direction, server_port, client_port):
+        for name, probing in self._asked(direction, server_port, client_port):
             answer = probing.probe(data)
             if answer == PROBE_YES:
                 return name

@@ -32,6 +32,7 @@ class AppLayer:
         self.specs: dict[str, ProtocolSpec] = registry.enabled(settings)
         self._tcp = Detector(self.specs.values(), "tcp", settings.probe_limit)
         self._udp = Detector(self.specs.values(), "udp", settings.probe_limit)
+        self._options = {name: settings.options(name) for name in self.specs}
         # Makes the client of a flow its server, where that is allowed: set by who owns the flows.
         self.turn: Callable[[Flow], None] | None = None
 
@@ -66,8 +67,12 @@ class AppLayer:
             return
         payload = packet.payload()
         direction = packet.direction
-        if self._answer_first(flow, state, direction, payload):
-            direction = 1 - direction
+        name = ""
+        if self.turn is not None and not (state.proto or state.fed[0] or state.fed[1]):
+            name = self._udp.recognise(direction, payload, flow.sport, flow.cport)
+            if self._answers(flow, direction, name, payload):
+                direction = 1 - direction
+                name = ""
         state.fed[direction] += len(payload)
         state.position[direction] += len(payload)
         if state.first < 0:
@@ -75,7 +80,8 @@ class AppLayer:
         if state.resuming and not self._resumes(flow, state, direction, payload, now):
             return
         if not state.done[direction]:
-            self._recognise_datagram(flow, state, direction, payload, now)
+            name = name or self._udp.recognise(direction, payload, flow.sport, flow.cport)
+            self._take_datagram(flow, state, direction, name, now)
         self._feed(flow, state, direction, payload, now)
 
     def end(self, flow: Flow, direction: int, now: int) -> None:
@@ -191,12 +197,10 @@ class AppLayer:
         self.turn(flow)
         return True
 
-    def _answer_first(self, flow: Flow, state: AppState, direction: int, data: bytes) -> bool:
-        """Turn a flow of datagrams that begins with what only the other end sends."""
-        if self.turn is None or state.proto or any(state.fed):
-            return False
-        spec = self.specs.get(self._udp.recognise(direction, data, flow.sport, flow.cport))
-        if spec is None or spec.sender is None or spec.sender(data) != 1 - direction:
+    def _answers(self, flow: Flow, direction: int, name: str, data: bytes) -> bool:
+        """Turn a flow of datagrams that begins with what only the other end sends in protocol ``name``."""
+        spec = self.specs.get(name)
+        if self.turn is None or spec is None or spec.sender is None or spec.sender(data) != 1 - direction:
             return False
         self.turn(flow)
         return True
@@ -309,9 +313,8 @@ class AppLayer:
             _blame(parser, "gap")
             self._after(flow, state, parser, now)
 
-    def _recognise_datagram(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
-        """Look at a whole datagram; a few are looked at before giving up."""
-        name = self._udp.recognise(direction, data, flow.sport, flow.cport)
+    def _take_datagram(self, flow: Flow, state: AppState, direction: int, name: str, now: int) -> None:
+        """Take what a whole datagram was recognised as; a few are looked at before giving up."""
         state.tries += 1
         if name in {UNKNOWN, FAILED}:
             if state.proto or state.tries >= DATAGRAM_TRIES:
@@ -327,7 +330,7 @@ class AppLayer:
         spec = self.specs.get(name)
         if spec is None or spec.parser is None or not self.parses(name):
             return
-        state.parser = spec.parser(self.settings.options(name))
+        state.parser = spec.parser(self._options[name])
         state.parser.now = now
         state.parser.wanted_frames = self.settings.frames
         state.parser.open(flow, self.settings, carried)
