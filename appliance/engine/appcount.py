@@ -54,9 +54,10 @@ class AppCounters:
             state.counted = state.proto
             if state.proto:
                 self._counters.add("app_layer.flow." + self._name(state.proto, flow))
-        for parser in (state.previous, state.parser):
-            if parser is not None:
-                self._update_parser(flow, parser)
+        if state.previous is not None:
+            self._update_parser(flow, state.previous)
+        if state.parser is not None:
+            self._update_parser(flow, state.parser)
 
     def _update_parser(self, flow: Flow, parser: Parser) -> None:
         new = parser.next_tx - parser.counted_tx

@@ -1,15 +1,23 @@
 from appliance.decode.checksum cimport Checksums
 from appliance.decode.decoder cimport Decoder
+from appliance.engine.appcount cimport AppCounters
 from appliance.engine.counters cimport Counters
+from appliance.firewall.bound cimport BoundPolicies
 from appliance.firewall.firewall cimport Firewall
 from appliance.flow.table cimport FlowTable
+from appliance.inventory.registry cimport Registry
+from appliance.protocols.session cimport AppLayer
 from appliance.stream.tracker cimport TcpTracker
 
 cdef class Parts:
     cdef public int generation, load
     cdef public bint recorded, inspects
     cdef public frozenset let_go
-    cdef public object settings, defrag, app, expectations, registry, bound, detector, choice, app_counters, file_drain, traffic, relief
+    cdef public object settings, defrag, expectations, detector, choice, file_drain, traffic, relief
+    cdef public AppLayer app
+    cdef public AppCounters app_counters
+    cdef public Registry registry
+    cdef public BoundPolicies bound
     cdef public Decoder decoder
     cdef public Checksums checksums
     cdef public FlowTable table

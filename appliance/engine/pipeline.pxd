@@ -1,11 +1,11 @@
 cimport cython
 from appliance.engine.parts cimport Parts
+from appliance.engine.stages cimport run_all
 from appliance.engine.work cimport Work
+from appliance.model.app cimport AppState, Parser
 from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
-
-cdef list _ORDER
 
 cdef class Pipeline(Parts):
     cpdef run(self, Work work)
@@ -24,6 +24,7 @@ cdef class Pipeline(Parts):
     cpdef feed(self, Flow flow, Chunk chunk, long long now)
     cpdef turn(self, Flow flow)
     cpdef meet(self, Flow flow, long long now)
+    @cython.locals(state=AppState, parser=Parser)
     cpdef announce(self, Flow flow, long long now)
     cpdef detect_only(self, Work work)
     cpdef log_app(self, Flow flow, long long now, Packet packet, list events)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from appliance.engine import applog, inspection, lifecycle, settle
 from appliance.engine.parts import Parts
-from appliance.engine.stages import STAGES
+from appliance.engine.stages import run_all
 from appliance.engine.work import Work
 from appliance.model.chunk import Chunk
 from appliance.model.event import Event
 from appliance.model.flow import F_BYPASS, F_KNOWN, F_PASSED, Flow, FlowState
 from appliance.model.packet import PROTO_TCP, TOCLIENT, TOSERVER, Packet
 from appliance.model.verdict import ACCEPTED
-
-_ORDER = [stage for _, stage in STAGES]
 
 
 class Pipeline(Parts):
@@ -25,9 +23,7 @@ class Pipeline(Parts):
     def run(self, work: Work) -> None:
         """Take one packet through the stages, until one of them stops it."""
         self.counters.layers(work.packet)
-        for stage in _ORDER:
-            if stage(self, work):
-                break
+        run_all(self, work)
         if work.decision is not ACCEPTED:
             lifecycle.conclude(work)
 

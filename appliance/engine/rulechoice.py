@@ -41,9 +41,11 @@ class RuleChoice:
 
     def of(self, packet: Packet, bound: BoundPolicies) -> Chosen | None:
         """Give the choice for a packet's two ends."""
+        if bound.plain:
+            return None
         ends = [bound.policy_of(packet.src_if), bound.policy_of(packet.dst_if)]
         inspections = [end.inspection for end in ends if end is not None]
-        if all(_is_plain(one) for one in inspections):
+        if all(one.plain for one in inspections):
             return None
         key = (id(inspections[0]), id(inspections[-1]))
         if key not in self._made:
@@ -76,10 +78,6 @@ def _action(wanted: list[Inspection], rule: Rule) -> str:
         if action in found:
             return action
     return ""
-
-
-def _is_plain(inspection: Inspection) -> bool:
-    return inspection.rule_sets is None and not inspection.overrides
 
 
 def _set_name(rule: Rule) -> str:

@@ -2,31 +2,42 @@ cimport cython
 from appliance.decode.quoted cimport embedded
 from appliance.engine.parts cimport Parts
 from appliance.engine.work cimport Work
+from appliance.firewall.firewall cimport Firewall
 from appliance.flow.key cimport trackable
 from appliance.flow.table cimport FlowTable
+from appliance.inventory.registry cimport Registry
+from appliance.model.app cimport AppState
+from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
 from appliance.stream.result cimport StreamResult
+
+cdef int F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
+cdef object ACCEPTED
 
 cpdef bint checksum(Parts pipe, Work work) except -1
 cpdef bint _sound(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet)
 cpdef bint report_anomalies(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet)
+@cython.locals(packet=Packet, registry=Registry)
 cpdef bint identify(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet)
 cpdef bint defragment(Parts pipe, Work work) except -1
 cpdef bint _readable(Packet packet) except -1
 @cython.locals(packet=Packet, flow=Flow, table=FlowTable)
 cpdef bint find_flow(Parts pipe, Work work) except -1
-@cython.locals(flow=Flow)
+@cython.locals(flow=Flow, firewall=Firewall, unjudged=bint)
 cpdef bint filter_packet(Parts pipe, Work work) except -1
 @cython.locals(flow=Flow)
 cpdef bint shed_load(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet, flow=Flow, result=StreamResult)
+@cython.locals(packet=Packet, flow=Flow, result=StreamResult, chunk=Chunk)
 cpdef bint track_stream(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet, flow=Flow)
+@cython.locals(packet=Packet, flow=Flow, chunk=Chunk, known=str, failing=bint, swapped=int, udp=bint)
 cpdef bint parse_application(Parts pipe, Work work) except -1
+cpdef bint _refused(Work work) except -1
+@cython.locals(state=AppState)
+cpdef bint _failed(Flow flow) except -1
 cpdef bint detect(Parts pipe, Work work) except -1
 @cython.locals(flow=Flow)
 cpdef bint log_application(Parts pipe, Work work) except -1
+cpdef run_all(Parts pipe, Work work)

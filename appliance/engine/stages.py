@@ -21,7 +21,7 @@ from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
 from appliance.model.tcp import TcpState
-from appliance.model.verdict import Decision, Reason, Verdict
+from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
@@ -209,6 +209,9 @@ def _table_full(pipe: Pipeline, work: Work) -> bool:
 def filter_packet(pipe: Pipeline, work: Work) -> bool:
     """Ask the firewall, for both ends; a flow that was dropped stays dropped under the same policies."""
     flow, firewall = work.flow, pipe.firewall
+    unjudged = work.decision is ACCEPTED and work.trace is None
+    if flow is not None and firewall is not None and unjudged and firewall.passes(flow, work.now):
+        return _CONTINUE
     stale = flow is None or (firewall is not None and firewall.stale(flow, work.now))
     if flow is not None and flow.flags & F_DROPPED and not stale:
         work.decide(Decision(Verdict.DROP, Reason.FLOW_DENIED, flow.action_by))
@@ -336,13 +339,16 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
         return _CONTINUE
     if flow.kernel & mark.SETTLED == mark.SETTLED:
         return _CONTINUE
+    udp = packet.proto == PROTO_UDP and flow.proto == PROTO_UDP
+    if not work.chunks and not (udp and work.usable and packet.payload_len):
+        return _refused(work)
     known, failing, swapped = flow.app_proto, _failed(flow), flow.flags & F_SWAPPED
     if work.chunks:
         for chunk in work.chunks:
             if flow.flags & F_SWAPPED != swapped:
                 chunk.direction = 1 - chunk.direction
             pipe.feed(flow, chunk, work.now)
-    elif packet.proto == PROTO_UDP and work.usable and packet.payload_len and flow.proto == PROTO_UDP:
+    else:
         pipe.app.datagram(packet, flow, work.now)
         pipe.announce(flow, work.now)
     if flow.flags & F_SWAPPED != swapped:
@@ -352,7 +358,12 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
         applications.judge(pipe, work, flow)
     if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
         exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
-    return work.decision.reason is Reason.APPLICATION
+    return _refused(work)
+
+
+def _refused(work: Work) -> bool:
+    """Tell whether a policy has refused the application."""
+    return work.decision is not ACCEPTED and work.decision.reason is Reason.APPLICATION
 
 
 def _failed(flow: Flow) -> bool:
@@ -400,3 +411,13 @@ STAGES: tuple[tuple[str, Stage], ...] = (
     ("detect", detect),
     ("log", log_application),
 )
+
+
+def run_all(pipe: Pipeline, work: Work) -> None:
+    """Run :data:`STAGES` until one stops; written out, so that compiled stages call each other directly."""
+    if checksum(pipe, work) or report_anomalies(pipe, work) or identify(pipe, work) or defragment(pipe, work):
+        return
+    if find_flow(pipe, work) or filter_packet(pipe, work) or shed_load(pipe, work):
+        return
+    if not (track_stream(pipe, work) or parse_application(pipe, work) or detect(pipe, work)):
+        log_application(pipe, work)

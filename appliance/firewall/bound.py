@@ -77,6 +77,11 @@ class Inspection:
     deny_applications: frozenset[str] = frozenset()
     on_overload: str = "bypass"
 
+    @property
+    def plain(self) -> bool:
+        """Tell whether every rule that is loaded counts as it is."""
+        return self.rule_sets is None and not self.overrides
+
     def application_allowed(self, application: str) -> bool:
         """Tell whether a detected application may be used; an ``allow`` list excludes all others."""
         if application in self.deny_applications:
@@ -128,7 +133,7 @@ def plain_policy(name: str, default: Verdict) -> InterfacePolicy:
 class BoundPolicies:
     """The policies in force. ``epoch`` grows with each change, so that old judgements are told apart."""
 
-    __slots__ = ("_by_identity", "empty", "epoch", "policies", "unknown")
+    __slots__ = ("_by_identity", "_interfaces", "empty", "epoch", "plain", "policies", "unknown")
 
     def __init__(
         self,
@@ -140,10 +145,13 @@ class BoundPolicies:
 
         ``unknown`` is for packets of which neither end is known; None lets them pass.
         """
-        self.policies = policies
-        self.unknown = unknown
-        self.epoch = epoch
-        self.empty = not policies and unknown is None
+        self.policies: tuple[InterfacePolicy, ...] = policies
+        self.unknown: InterfacePolicy | None = unknown
+        self.epoch: int = epoch
+        self.empty: bool = not policies and unknown is None
+        # No policy of an interface chooses among inspection rules.
+        self.plain: bool = all(one.inspection.plain for one in policies)
+        self._interfaces = tuple(one.interface for one in policies)
         self._by_identity = {
             (one.interface.vm.uuid, one.interface.name): one for one in policies if one.interface is not None
         }
@@ -152,10 +160,9 @@ class BoundPolicies:
         """Give the policy of an interface, also when it comes from an older inventory; None if unknown."""
         if interface is None:
             return None
-        if 0 <= interface.index < len(self.policies):
-            found = self.policies[interface.index]
-            if found.interface is interface:
-                return found
+        index = interface.index
+        if 0 <= index < len(self._interfaces) and self._interfaces[index] is interface:
+            return self.policies[index]
         return self._by_identity.get((interface.vm.uuid, interface.name))
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from appliance.firewall.bound import BoundPolicies, InterfacePolicy
 from appliance.firewall.judgement import EndJudgement
-from appliance.firewall.rule import IN, OUT, VERDICTS
+from appliance.firewall.rule import IN, OUT, VERDICTS, Rule
 from appliance.firewall.subject import Subject
 from appliance.model.identity import VmInterface
 from appliance.model.verdict import Reason, Verdict
 
 NAMES = {IN: "in", OUT: "out"}
+# What each rule makes a policy say, for new flows; the memory starts anew beyond the bound.
+_MAX_SAID = 4096
+_said: dict[tuple[int, int, int], tuple[InterfacePolicy, Rule, EndJudgement]] = {}
 
 End = tuple[InterfacePolicy, int]
 
@@ -50,15 +53,32 @@ def judge_end(end: End, subject: Subject, now: int) -> EndJudgement:
     logged: list[str] = []
     table = policy.outbound if direction == OUT else policy.inbound
     rule = table.match(subject, now, logged)
-    where, way, names = label_of(policy), NAMES[direction], tuple(logged)
+    names = tuple(logged)
     if rule is None:
+        where, way = label_of(policy), NAMES[direction]
         reason = Reason.NONE if policy.default <= Verdict.ACCEPT else _default_reason(policy)
         by = f"{policy.name}/default_action"
         return EndJudgement(where, way, policy.name, policy.default, reason, by, logged=names)
+    if names:
+        return _by_rule(end, rule, names)
+    key = (id(policy), direction, id(rule))
+    known = _said.get(key)
+    if known is not None and known[0] is policy and known[1] is rule:
+        return known[2]
+    if len(_said) >= _MAX_SAID:
+        _said.clear()
+    found = _by_rule(end, rule, names)
+    _said[key] = (policy, rule, found)
+    return found
+
+
+def _by_rule(end: End, rule: Rule, logged: tuple[str, ...]) -> EndJudgement:
+    policy, direction = end
     verdict = VERDICTS[rule.action]
     reason = Reason.NONE if verdict <= Verdict.ACCEPT else Reason.FIREWALL
+    where, way = label_of(policy), NAMES[direction]
     return EndJudgement(
-        where, way, policy.name, verdict, reason, rule.label, rule.section, rule.name, rule.log, names
+        where, way, policy.name, verdict, reason, rule.label, rule.section, rule.name, rule.log, logged
     )
 
 

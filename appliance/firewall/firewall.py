@@ -17,6 +17,7 @@ from appliance.firewall.judgement import (
     combine,
 )
 from appliance.firewall.limits import Tallies
+from appliance.firewall.scan import Blocks
 from appliance.firewall.schedule import MINUTE
 from appliance.firewall.subject import Subject, of_flow, of_packet
 from appliance.model.event import NoticeEvent
@@ -39,6 +40,7 @@ class Firewall:
         self.tallies = Tallies()
         self.tallies.bind(bound)
         self.guard = ScanGuard(settings.firewall, self.tallies)
+        self._blocks: Blocks = self.guard.blocks
 
     def replace(self, bound: BoundPolicies) -> None:
         """Put ``bound`` in force; each flow is judged again at its next packet.
@@ -59,6 +61,13 @@ class Firewall:
         judged: FlowVerdict | None = flow.judged
         return judged is None or judged.epoch != self.bound.epoch or now >= judged.until
 
+    def passes(self, flow: Flow, now: int) -> bool:
+        """Tell whether :meth:`judge` would let the next packet of ``flow`` pass and say nothing else."""
+        judged: FlowVerdict | None = flow.judged
+        if judged is None or not judged.quiet or flow.flags & F_DROPPED or len(self._blocks):
+            return False
+        return self._holds(judged, flow, now)
+
     def judge(self, packet: Packet, flow: Flow | None, now: int) -> Judgement:
         """Say what happens to ``packet``, which belongs to ``flow`` (None where it has none).
 
@@ -70,7 +79,7 @@ class Firewall:
         if flow is None:
             return self._judge(packet, flow, now)
         judged: FlowVerdict | None = flow.judged
-        if judged is not None and self._holds(judged, flow, now) and not len(self.guard.blocks):
+        if judged is not None and self._holds(judged, flow, now) and not len(self._blocks):
             answer = judged.later
         else:
             answer = self._judge(packet, flow, now)

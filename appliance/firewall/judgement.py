@@ -63,31 +63,53 @@ ALLOWED = Judgement(Verdict.ACCEPT)
 class FlowVerdict:
     """What was decided for a flow; hangs on ``Flow.judged``.
 
-    ``later`` is the answer for each further packet, ``until`` (ns) ends its validity where a
-    schedule is involved, ``tallies`` are the counts this flow is part of. ``per_packet`` tells that
-    some end does not track the protocol and has to be asked for every packet.
+    ``allowed`` tells whether packets of the flow pass, ``later`` is the answer for each further packet and
+    ``quiet`` that it is to let pass and nothing else. ``until`` (ns) ends its validity where a schedule is
+    involved, ``tallies`` are the counts this flow is part of. ``per_packet`` tells that some end does not
+    track the protocol and has to be asked for every packet.
     """
 
-    __slots__ = ("epoch", "half_open", "later", "per_packet", "swapped", "tallies", "until", "verdict")
+    __slots__ = (
+        "allowed",
+        "epoch",
+        "half_open",
+        "later",
+        "per_packet",
+        "quiet",
+        "swapped",
+        "tallies",
+        "until",
+        "verdict",
+    )
 
     def __init__(self, epoch: int, judgement: Judgement, swapped: bool, until: int) -> None:
         """Remember ``judgement`` for later packets; those of a denied flow are dropped silently."""
-        self.epoch = epoch
-        self.verdict = judgement.verdict
-        self.swapped = swapped
-        self.until = until
-        self.per_packet = False
+        self.epoch: int = epoch
+        self.verdict: Verdict = judgement.verdict
+        self.swapped: bool = swapped
+        self.until: int = until
+        self.per_packet: bool = False
         self.tallies: tuple[Tally, ...] = ()
-        self.half_open = False
-        if judgement.verdict > Verdict.ACCEPT:
-            self.later = Judgement(Verdict.DROP, Reason.FLOW_DENIED, judgement.by)
-        else:
-            self.later = Judgement(judgement.verdict, Reason.NONE, judgement.by)
+        self.half_open: bool = False
+        self.allowed: bool = judgement.verdict <= Verdict.ACCEPT
+        self.quiet: bool = judgement.verdict == Verdict.ACCEPT
+        self.later: Judgement = later_answer(judgement.verdict, judgement.by)
 
-    @property
-    def allowed(self) -> bool:
-        """Tell whether packets of the flow pass."""
-        return self.verdict <= Verdict.ACCEPT
+
+_MAX_ANSWERS = 1024
+_answers: dict[tuple[Verdict, str], Judgement] = {}
+
+
+def later_answer(verdict: Verdict, by: str) -> Judgement:
+    """Give the answer for further packets of a flow, one object for all flows with the same."""
+    found = _answers.get((verdict, by))
+    if found is None:
+        if len(_answers) >= _MAX_ANSWERS:
+            _answers.clear()
+        drops = verdict > Verdict.ACCEPT
+        answer = Judgement(Verdict.DROP, Reason.FLOW_DENIED, by) if drops else Judgement(verdict, by=by)
+        found = _answers[verdict, by] = answer
+    return found
 
 
 def combine(ends: tuple[EndJudgement, ...], notices: tuple[NoticeEvent, ...] = ()) -> Judgement:

@@ -25,7 +25,7 @@ class Registry:
 
     def __init__(self, inventory: Inventory) -> None:
         """Index ``inventory``; a changed inventory gets a new registry."""
-        self.inventory = inventory
+        self.inventory: Inventory = inventory
         self._macs: dict[bytes, list[VmInterface]] = {}
         self._owners: dict[bytes, list[VmInterface]] = {}
         self._allowed: list[tuple[tuple[bytes, bytes], ...]] = []
@@ -132,7 +132,7 @@ class Registry:
     def _check(self, packet: Packet, sender: VmInterface | None) -> Reason | None:
         if packet.eth_src[0] & 1:
             return Reason.SPOOFED_MAC
-        if packet.ethertype in {_ARP, _RARP} and packet.arp_sha:
+        if packet.ethertype in (_ARP, _RARP) and packet.arp_sha:
             return self._check_arp(packet, sender)
         return self._check_ip(packet, sender) if packet.src else None
 

@@ -143,7 +143,7 @@ class Detector:
         return bytes(named)
 
     def _asked(self, direction: int, server_port: int, client_port: int) -> list[tuple[str, Probing]]:
-        """Give the probing functions to ask, as :meth:`_probes`, which is asked once for each pair of ports."""
+        """Give the probing functions to ask; they are looked for once for each pair of ports."""
         named = self._named[direction]
         server = server_port if named[server_port & 0xFFFF] else _PORTS
         client = client_port if named[client_port & 0xFFFF] else _PORTS

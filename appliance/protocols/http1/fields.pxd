@@ -4,7 +4,7 @@ from appliance.model.app cimport Frame
 from appliance.protocols.http1.headers cimport Headers, split_field
 from appliance.protocols.http1.transaction cimport HttpTransaction
 
-cdef int HEADERS, HEADERS_STEP, LOST_STEP, START_STEP, _MAX_RAW
+cdef int HEADERS, LOST_STEP, START_STEP, _MAX_RAW
 cdef bytes _FOLD
 
 cdef class FieldReader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.protocols.http1.headers import Headers, split_field
-from appliance.protocols.http1.steps import HEADERS_STEP, LOST_STEP, START_STEP
+from appliance.protocols.http1.steps import LOST_STEP, START_STEP
 from appliance.protocols.http1.transaction import HEADERS, HttpTransaction
 
 if TYPE_CHECKING:

@@ -231,7 +231,5 @@ def _valid_host(host: bytes) -> bool:
         return not host[1:-1].translate(None, _LITERAL)
     if not 0 < len(host) <= 255 or host.translate(None, _NAME):
         return False
-    for label in host.rstrip(b".").split(b"."):
-        if not 0 < len(label) <= 63:
-            return False
-    return True
+    sizes = [len(label) for label in host.rstrip(b".").split(b".")]
+    return min(sizes) > 0 and max(sizes) <= 63

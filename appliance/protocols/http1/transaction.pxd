@@ -15,6 +15,7 @@ cdef class HttpTransaction(Transaction):
     cdef public int port
     cdef public bint seen_continue
     cpdef note(self, str event)
+    @cython.locals(known=int)
     cpdef advance(self, int direction, int step)
     @cython.locals(asked=Body, answered=Body, body=Body)
     cpdef sync(self)

@@ -56,7 +56,8 @@ class HttpTransaction(Transaction):
 
     def advance(self, direction: int, step: int) -> None:
         """Go on to a step of one direction; never back."""
-        if step > self.progress[direction]:
+        known: int = self.progress[direction]
+        if known < step:
             self.progress[direction] = step
         self.updated = True
 

@@ -1,0 +1,28 @@
+import cython
+
+from appliance.model.packet cimport Packet
+
+cdef int _ARP, _RARP, _DHCP_SERVER, PROTO_IGMP, PROTO_UDP
+cdef tuple _NO_ADDRESS
+cdef bytes _LINK_LOCAL_4
+
+cdef class Registry:
+    cdef public object inventory
+    cdef dict _macs, _owners, _ranges, _by_identity
+    cdef list _allowed
+    cpdef identify(self, Packet packet)
+    @cython.locals(found=list, same=list)
+    cpdef _by_mac(self, bytes mac, object vlan, bytes address)
+    cpdef _by_address(self, bytes address)
+    @cython.locals(size=Py_ssize_t, first=bytes, last=bytes)
+    cpdef bint _may_use(self, interface, bytes address) except -1
+    cpdef check(self, Packet packet)
+    cpdef _check(self, Packet packet, sender)
+    cpdef _check_arp(self, Packet packet, sender)
+    @cython.locals(address=bytes)
+    cpdef _check_ip(self, Packet packet, sender)
+    @cython.locals(owners=list, same=list)
+    cpdef bint _taken(self, Packet packet, sender, bytes address) except -1
+
+cpdef bint _link_local(bytes address) except -1
+cpdef bint _unclaimed(Packet packet) except -1
