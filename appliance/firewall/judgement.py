@@ -63,14 +63,12 @@ ALLOWED = Judgement(Verdict.ACCEPT)
 class FlowVerdict:
     """What was decided for a flow; hangs on ``Flow.judged``.
 
-    ``allowed`` tells whether packets of the flow pass, ``later`` is the answer for each further packet and
-    ``quiet`` that it is to let pass and nothing else. ``until`` (ns) ends its validity where a schedule is
+    ``later`` is the answer for each further packet, ``quiet`` that it is to let pass and nothing else. ``until`` (ns) ends its validity where a schedule is
     involved, ``tallies`` are the counts this flow is part of. ``per_packet`` tells that some end does not
     track the protocol and has to be asked for every packet.
     """
 
     __slots__ = (
-        "allowed",
         "epoch",
         "half_open",
         "later",
@@ -91,9 +89,13 @@ class FlowVerdict:
         self.per_packet: bool = False
         self.tallies: tuple[Tally, ...] = ()
         self.half_open: bool = False
-        self.allowed: bool = judgement.verdict <= Verdict.ACCEPT
         self.quiet: bool = judgement.verdict == Verdict.ACCEPT
         self.later: Judgement = later_answer(judgement.verdict, judgement.by)
+
+    @property
+    def allowed(self) -> bool:
+        """Tell whether packets of the flow pass."""
+        return self.verdict <= Verdict.ACCEPT
 
 
 _MAX_ANSWERS = 1024
