@@ -64,8 +64,9 @@ class FlowVerdict:
     """What was decided for a flow; hangs on ``Flow.judged``.
 
     ``later`` is the answer for each further packet, ``quiet`` that it is to let pass and nothing else.
-    ``until`` (ns) ends its validity where a schedule is involved, ``tallies`` are the counts this flow is part
-    of. ``per_packet`` tells that some end does not track the protocol and has to be asked for every packet.
+    ``until`` (ns) ends its validity where a schedule is involved, ``tallies`` are the counts this flow is
+    part of. ``per_packet`` tells that some end does not track the protocol and has to be asked for every
+    packet.
     """
 
     __slots__ = (
