@@ -115,7 +115,10 @@ def _still_watched(flow: Flow) -> bool:
     if flow.flags & _ENDS_WATCH:
         return False
     tcp, detect = flow.tcp, flow.detect
-    if tcp is None or tcp.client.depth_reached or tcp.server.depth_reached:
+    if tcp is None:
+        if flow.proto == PROTO_TCP:
+            return False
+    elif tcp.client.depth_reached or tcp.server.depth_reached:
         return False
     return detect is None or not detect.ended
 
@@ -172,7 +175,7 @@ def _uninspected(pipe: Pipeline, flow: Flow) -> int:
     inspected, controlled = _wishes(pipe, flow)
     if inspected and pipe.detector is not None and not _over(flow):
         bits = _beyond_depth(pipe, flow)
-        if not bits and flow.proto == PROTO_TCP:
+        if not bits:
             flow.flags |= F_WATCHED
         return bits
     waits = (controlled or (inspected and pipe.recorded)) and _app_waits(flow)

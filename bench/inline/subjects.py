@@ -55,7 +55,7 @@ def policies(rules: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
 
 def inspected() -> dict[str, Any]:
     """Everything is allowed and inspected in prevent mode."""
-    return policies([], inspection={"mode": "prevent"})
+    return policies([], inspection={"mode": "prevent", "on_overload": "drop"})
 
 
 def bypassed() -> dict[str, Any]:
@@ -69,11 +69,14 @@ def appliance(lab: Lab, folder: Path, policy: dict[str, Any], workers: int = 1) 
     here = folder / "appliance"
     here.mkdir(exist_ok=True)
     outputs = [{"type": "eve", "file": str(here / "eve.json"), "types": ["alert", "drop"]}]
-    cache = str(ROOT / "out" / "cache")
-    limits = {"new_connections": 0, "burst": 0}
-    with Running(
-        lab, here, [policy], [et_rules()], workers=workers, outputs=outputs, cache=cache, limits=limits
-    ) as running:
+    more = {
+        "limits": {"new_connections": 0, "burst": 0},
+        "overload": {"less_at": 99, "none_at": 100},  # what passes is inspected, or it is dropped
+        "workers": workers,
+        "outputs": outputs,
+        "cache": str(ROOT / "out" / "cache"),
+    }
+    with Running(lab, here, [policy], [et_rules()], **more) as running:
         yield
         status = running.fresh_status()
         print(f"  appliance: {status['packets']}, {status['workers'][0]['queue']}", flush=True)
