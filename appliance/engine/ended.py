@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appliance.engine.lifecycle import end_flow
 from appliance.model.event import Event
-from appliance.model.flow import F_KNOWN, Flow
+from appliance.model.flow import F_ADOPTED, F_KNOWN, Flow
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def end_entry(pipe: Pipeline, entry: KernelEntry, now: int) -> list[Event]:
     if flow is None or _is_another(flow, entry):
         return []
     pipe.table.remove(flow)
-    _count(pipe, flow, entry)
+    if not flow.flags & F_ADOPTED:
+        _count(pipe, flow, entry)
     events: list[Event] = []
     flow.end_reason = "timeout"
     end_flow(pipe, flow, now, flow.end_reason, events)

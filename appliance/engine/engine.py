@@ -8,7 +8,7 @@ from typing import Any
 from appliance.engine import overload, settle
 from appliance.engine.counters import count_link
 from appliance.engine.ended import KernelEntry, end_entry
-from appliance.engine.export import export
+from appliance.engine.export import export, forget
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.restore import Restorer
@@ -109,16 +109,31 @@ class Engine:
         """
         return export(self.pipeline, interface)
 
-    def restore(self, slices: Iterable[object], now: int, zone: int | None = None) -> dict[str, int]:
+    def restore(
+        self,
+        slices: Iterable[object],
+        now: int,
+        zone: int | None = None,
+        here: frozenset[tuple[str, str]] | None = None,
+    ) -> dict[str, int]:
         """Take in what another engine has exported; gives how many of each kind, and how many were refused.
 
-        ``zone`` is the number of the network segment here, where that differs. Slices can be taken one at a
-        time by a :class:`.restore.Restorer`.
+        ``zone`` is the number of the network segment here, where that differs; ``here`` names the interfaces
+        of this host where a machine has moved to it. Slices can be taken one at a time by a
+        :class:`.restore.Restorer`.
         """
-        taking = Restorer(self.pipeline, zone)
+        taking = Restorer(self.pipeline, zone, here)
         for data in slices:
             taking.take(data, now)
         return taking.counts
+
+    def forget(self, interface: tuple[str, str], here: frozenset[tuple[str, str]]) -> int:
+        """Let go of the flows of an interface that has moved to another host; gives how many there were.
+
+        Flows whose other end is among the interfaces ``here`` stay: that end's policy has a say in them. No
+        record is written, since a flow ends where its machine is.
+        """
+        return forget(self.pipeline, interface, here)
 
     def tick(self, now: int) -> list[Event]:
         """End the flows that have timed out by ``now``; call it once a second or so when idle."""

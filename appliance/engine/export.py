@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from appliance.detect import moving
+from appliance.engine.lifecycle import end_flow
 from appliance.flow import snapshot
 from appliance.flow.fields import Field, Flag, Int, Text
 from appliance.model.app import AppState
-from appliance.model.flow import Flow
+from appliance.model.flow import F_ADOPTED, Flow
 from appliance.model.identity import VmInterface
 
 if TYPE_CHECKING:
@@ -46,6 +47,25 @@ def export(pipe: Pipeline, interface: tuple[str, str] | None) -> Iterator[Slice]
     if pipe.detector is not None:
         yield from _slices("hosts", moving.dump_hosts(pipe.detector, wanted))
         yield from _slices("thresholds", moving.dump_thresholds(pipe.detector, wanted, ids))
+
+
+def forget(pipe: Pipeline, interface: tuple[str, str], here: frozenset[tuple[str, str]]) -> int:
+    """Let go of flows of an interface that has moved away, but for those with another end ``here``."""
+    count = 0
+    for flow in pipe.table.flows():
+        if not _has(flow, interface) or _stays(flow, interface, here):
+            continue
+        pipe.table.remove(flow)
+        flow.flags |= F_ADOPTED
+        end_flow(pipe, flow, 0, "moved", [])
+        count += 1
+    pipe.counters.add("flow.moved_away", count)
+    return count
+
+
+def _stays(flow: Flow, interface: tuple[str, str], here: frozenset[tuple[str, str]]) -> bool:
+    ends = [(end.vm.uuid, end.name) for end in (flow.client_if, flow.server_if) if end is not None]
+    return any(end != interface and end in here for end in ends)
 
 
 def _slice(kind: str, entries: list[Any]) -> Slice:

@@ -9,7 +9,7 @@ from appliance.engine.counters import count_end
 from appliance.engine.pseudo import DIRECTIONS, pseudo_packet
 from appliance.engine.work import Work
 from appliance.model.event import AlertEvent, DropEvent, Event, FlowEvent
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
+from appliance.model.flow import F_ADOPTED, F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, Flow
 from appliance.model.packet import PROTO_GRE, PROTO_IPIP, PROTO_IPV6
 from appliance.model.verdict import Verdict
 
@@ -37,6 +37,9 @@ def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Eve
     """Inspect what a flow still holds back, report its last transactions and the flow itself."""
     # The tracker has to hear of every TCP flow, or it keeps counting its session.
     chunks = pipe.tracker.finish(flow) if flow.tcp is not None else []
+    if flow.flags & F_ADOPTED:  # whoever sees its packets tells of it
+        _let_go(pipe, flow)
+        return
     if not flow.flags & _UNINSPECTED:
         for chunk in chunks:
             pipe.feed(flow, chunk, now)
@@ -45,15 +48,19 @@ def end_flow(pipe: Pipeline, flow: Flow, now: int, reason: str, events: list[Eve
                 pipe.app.end(flow, direction, now)
         if flow.app is not None or chunks or flow.detect is not None:
             _inspect_end(pipe, flow, now, events)
-    if pipe.firewall is not None:
-        pipe.firewall.flow_ended(flow)
-    if pipe.detector is not None:
-        pipe.detector.flow_ended(flow)
+    _let_go(pipe, flow)
     count_end(pipe.counters, flow)
     if flow.proto in _CARRIERS and pipe.firewall is None:
         return  # what it carries has flows of its own; a policy may have something to say of this one too
     # Sinks still read the flow's parser and TCP state; the flow itself is let go with the event.
     events.append(FlowEvent(now, flow, flow.end_reason or reason))
+
+
+def _let_go(pipe: Pipeline, flow: Flow) -> None:
+    if pipe.firewall is not None:
+        pipe.firewall.flow_ended(flow)
+    if pipe.detector is not None:
+        pipe.detector.flow_ended(flow)
 
 
 def _inspect_end(pipe: Pipeline, flow: Flow, now: int, events: list[Event]) -> None:

@@ -5,6 +5,10 @@ that span the move, flow bits, what was denied. The policies of here judge each 
 Recognition of an application goes on with the bytes that were held; the parser of one that is known starts
 with the next message of the client that shows what it is, unless the tails have the whole conversation, which
 is then parsed again.
+
+Of a machine that moves here (``here``) every worker takes in all flows, since nobody can say which of them
+will see a flow's packets. They are marked ``F_ADOPTED`` until their first packet, and leave no trace if none
+comes.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from appliance.firewall.judgement import FOREVER, FlowVerdict, Judgement
 from appliance.flow import snapshot
 from appliance.flow.fields import Hex, Int, Text
 from appliance.model.app import COMPLETE, AppState, Parser
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_KNOWN, F_SWAPPED, Flow
+from appliance.model.flow import F_ADOPTED, F_BYPASS, F_DROPPED, F_KNOWN, F_SWAPPED, Flow
 from appliance.model.identity import VmInterface
 from appliance.model.mark import VERDICT
 from appliance.model.verdict import Reason, Verdict
@@ -39,11 +43,19 @@ class Restorer:
     ``counts`` tells how many entries of each kind were taken, and under "refused" how many were not.
     """
 
-    def __init__(self, pipe: Pipeline, zone: int | None = None) -> None:
-        """Restore into ``pipe``; ``zone`` numbers the network segment here, None where it stays."""
+    def __init__(
+        self, pipe: Pipeline, zone: int | None = None, here: frozenset[tuple[str, str]] | None = None
+    ) -> None:
+        """Restore into ``pipe``; ``zone`` numbers the network segment here, None where it stays.
+
+        With ``here`` a machine has moved to this host: those are the interfaces (UUID, name) that are on it,
+        the one that moves included. Ends elsewhere belong to other hosts. A flow that was known here already,
+        since its other end is, goes on as it is: it gets its missing end, and stays dropped if it was.
+        """
         self.counts: dict[str, int] = {"refused": 0}
         self._pipe = pipe
         self._zone = zone
+        self._here = here
         self._flows: dict[int, Flow] = {}
         self._takers: dict[str, Callable[[Any, int], bool]] = {
             "flows": self._flow,
@@ -67,6 +79,8 @@ class Restorer:
             self.counts[counted] = self.counts.get(counted, 0) + 1
 
     def _interface(self, uuid: str, name: str) -> VmInterface | None:
+        if self._here is not None and (uuid, name) not in self._here:
+            return None
         registry = self._pipe.registry
         return registry.find(uuid, name) if registry is not None else None
 
@@ -85,9 +99,16 @@ class Restorer:
             detect = moving.restore_flow(pipe.detector, entry["detect"])
             if detect is None:
                 return False
-        if verdict is None or app is None or not pipe.table.insert(flow):
+        if verdict is None or app is None:
             return False
-        flow.flags |= F_KNOWN
+        flow.flags = flow.flags & ~F_ADOPTED | F_KNOWN
+        if self._here is not None:
+            if self._meet(flow, verdict.flow):
+                return True
+            flow.flags |= F_ADOPTED
+            flow.generation = pipe.generation - 1  # its first packet here finds that, and binds it
+        if not pipe.table.insert(flow):
+            return False
         flow.judged, flow.app, flow.detect = verdict.flow, app.state, detect
         pipe.tracker.adopt(flow)
         pipe.table.settle(flow, entry["kernel"])
@@ -99,6 +120,26 @@ class Restorer:
         above = self._flows.get(parent) if isinstance(parent, int) else None
         flow.parent = above if above is not flow and above is not None and above.parent is None else None
         pipe.counters.add("flow.restored")
+        return True
+
+    def _meet(self, flow: Flow, judged: FlowVerdict | None) -> bool:
+        """Complete a flow that is known here; tells whether there is one.
+
+        What a policy has denied is judged again here; what inspection has dropped stays dropped.
+        """
+        known = self._pipe.table.twin(flow)
+        if known is None or known.flags & F_ADOPTED:
+            return known is not None
+        same = known.client == flow.client and (known.cport == flow.cport or known.client != known.server)
+        ends = (flow.client_if, flow.server_if) if same else (flow.server_if, flow.client_if)
+        known.client_if, known.server_if = known.client_if or ends[0], known.server_if or ends[1]
+        known.generation = self._pipe.generation - 1
+        if known.judged is not None:
+            known.judged.epoch = -1
+        if flow.flags & F_DROPPED and (judged is None or judged.allowed):
+            known.flags |= F_DROPPED
+            known.reason, known.action_by = flow.reason, flow.action_by
+        self._flows[flow.id] = known
         return True
 
     def _expectation(self, entry: Any, now: int) -> bool:

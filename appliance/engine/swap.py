@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from appliance.engine.appcount import AppCounters
 from appliance.engine.work import Work
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_REJECTED, F_WATCHED, Flow
+from appliance.model.flow import F_ADOPTED, F_BYPASS, F_DROPPED, F_REJECTED, F_WATCHED, Flow
 from appliance.model.identity import VmInterface
 from appliance.model.mark import SETTLED
 from appliance.model.packet import TOSERVER
@@ -56,7 +56,7 @@ def renew(pipe: Pipeline, work: Work, flow: Flow) -> None:
     if flow.kernel:
         pipe.table.settle(flow, 0)
     flow.generation = pipe.generation
-    flow.flags &= ~F_WATCHED
+    flow.flags &= ~(F_WATCHED | F_ADOPTED)
     _rebind(pipe, work, flow)
     if pipe.firewall is None and flow.judged is not None:
         _forget_policy(pipe, work, flow)

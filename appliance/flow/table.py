@@ -173,6 +173,10 @@ class FlowTable:
         self._place(flow)
         return True
 
+    def twin(self, flow: Flow) -> Flow | None:
+        """Give the flow in this table that has the same ends as one which is in none."""
+        return self.table.get(self.keys.of_flow(flow))
+
     def adopt(self, old: FlowTable) -> None:
         """Take over all flows of another table, which is not used any more.
 

@@ -10,13 +10,16 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from appliance.kernel import ctmessage as ct
+from appliance.kernel import ctmove
 from appliance.kernel.base import KernelError
 from appliance.kernel.ctmessage import Connection, Key
+from appliance.kernel.ctmove import Entry
 from appliance.kernel.namespace import run_in
 
 _NETFILTER = 12
@@ -26,6 +29,15 @@ _SO_RCVBUFFORCE = 33
 _MOST = 256  # reads in one call
 _ATTEMPTS = 3
 _TIMEOUT = 10  # seconds without an answer of the kernel
+
+
+@dataclass(slots=True)
+class Inserted:
+    """What came of connections that were to be set up: made, there before, refused by the kernel."""
+
+    made: int = 0
+    known: int = 0
+    refused: int = 0
 
 
 def _open(namespace: str | None, groups: int = 0) -> socket.socket:
@@ -141,6 +153,73 @@ def _dump(link: socket.socket) -> tuple[list[Connection], bool]:
             one = ct.read(body) if kind == ct.NEW else None
             if one is not None:
                 found.append(one)
+
+
+def moving(zone: int, addresses: Collection[bytes], most: int, namespace: str | None = None) -> list[Entry]:
+    """Give the connections of ``zone`` with one of ``addresses`` at an end, to go to another host.
+
+    At most ``most``; those that were answered come first, since they cannot be taken up so well without.
+
+    Raises:
+        KernelError: the kernel does not answer, or we may not ask.
+    """
+    wanted = frozenset(addresses)
+    found: list[Entry] = []
+    with _open(namespace) as link:
+        link.settimeout(_TIMEOUT)
+        link.send(ct.dump_request())
+        for body in _dumped(link):
+            read = ctmove.read(body)
+            if (
+                read is not None
+                and read[0] == zone
+                and not wanted.isdisjoint((read[1].source, read[1].destination))
+            ):
+                found.append(read[1])
+    found.sort(key=lambda one: not one.answered)
+    return found[:most]
+
+
+def _dumped(link: socket.socket) -> Iterator[bytes]:
+    while True:
+        for kind, _, body in ct.messages(_receive(link)):
+            if kind == ct.DONE:
+                return
+            if kind == ct.ERROR:
+                _check(body)
+            elif kind == ct.NEW:
+                yield body
+
+
+def insert(entries: Collection[Entry], zone: int, namespace: str | None = None) -> Inserted:
+    """Have the kernel know connections of another host, in ``zone``; none of them has a mark.
+
+    Those that are there already stay as they are. One that the kernel refuses leaves the others alone.
+
+    Raises:
+        KernelError: we may not, or the kernel does not answer.
+    """
+    done = Inserted()
+    with _open(namespace) as link:
+        link.settimeout(_TIMEOUT)
+        for one in entries:
+            request = ctmove.create_request(one, zone)
+            number = _tried(link, request) if request is not None else errno.EOPNOTSUPP
+            if number in {errno.EPERM, errno.EACCES}:
+                raise KernelError(f"connections of the kernel: {os.strerror(number)}")
+            done.made += number == 0
+            done.known += number == errno.EEXIST
+            done.refused += number not in {0, errno.EEXIST}
+    return done
+
+
+def _tried(link: socket.socket, request: bytes) -> int:
+    """Send a request and give the error number that the kernel answers."""
+    link.send(request)
+    for kind, _, body in ct.messages(_receive(link)):
+        if kind == ct.ERROR:
+            return -int(struct.unpack_from("=i", body)[0])
+    return errno.EPROTO
 
 
 def _receive(link: socket.socket) -> bytes:

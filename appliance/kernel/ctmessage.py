@@ -148,21 +148,23 @@ def _any_ends(raw: bytes) -> tuple[int, Sequence[bytes], Sequence[int]] | None:
 
 def dump_request() -> bytes:
     """Ask for all connections."""
-    return _message(GET, REQUEST | DUMP, 0, b"")
+    return message(GET, REQUEST | DUMP, 0, b"")
 
 
 def delete_request(one: Connection) -> bytes:
     """Ask that exactly this connection be forgotten."""
     family = 2 if len(one.source) == 4 else 10
-    body = _attribute(_TUPLE | _NESTED, one.raw) + _attribute(_ID, struct.pack(">I", one.ident))
+    body = attribute(_TUPLE | _NESTED, one.raw) + attribute(_ID, struct.pack(">I", one.ident))
     if one.zone:
-        body += _attribute(_ZONE, struct.pack(">H", one.zone))
-    return _message(DELETE, REQUEST | ACK, family, body)
+        body += attribute(_ZONE, struct.pack(">H", one.zone))
+    return message(DELETE, REQUEST | ACK, family, body)
 
 
-def _message(kind: int, flags: int, family: int, body: bytes) -> bytes:
+def message(kind: int, flags: int, family: int, body: bytes) -> bytes:
+    """Write one message; ``family`` is AF_INET or AF_INET6, 0 for both."""
     return _HEAD.pack(20 + len(body), kind, flags, 1, 0) + bytes((family, 0, 0, 0)) + body
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
+def attribute(kind: int, value: bytes) -> bytes:
+    """Write one attribute, padded."""
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)

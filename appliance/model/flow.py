@@ -37,6 +37,7 @@ F_EXCEPTION = 4096  # an exception policy decided this flow
 F_SWAPPED = 8192  # client and server changed places after the first packet
 F_KNOWN = 16384  # packets passed before the first that was seen here: the kernel, or another host, knew it
 F_WATCHED = 65536  # rules look at its bytes: nothing of it is settled before the depth, see engine.settle
+F_ADOPTED = 131072  # came from another host, and none of its packets was seen by this engine yet
 F_MISSED = 32768  # packets of it passed uninspected, for want of time
 
 

@@ -15,6 +15,7 @@ from live_helpers import (
     SETTLED,
     UUID_A,
     UUID_B,
+    VMS,
     Live,
     Tcp,
     ends,
@@ -26,6 +27,7 @@ from scapy.packet import Raw
 
 from appliance.config.settings import EveOutput
 from appliance.engine.restore import Restorer
+from appliance.model.flow import F_ADOPTED
 from appliance.model.verdict import Reason, Verdict
 
 INSPECTED = one_policy("stateful: {strict: true}", inspection="{mode: prevent}")
@@ -265,3 +267,94 @@ def test_junk_is_counted(junk):
     taking.take({"v": 1, "kind": "flows", "entries": [{}] * 65}, 0)
     taking.take({"v": 1, "kind": "flows", "entries": [{}] * 2}, 0)
     assert taking.counts == {"refused": 4}
+
+
+HERE = frozenset(((UUID_A, "eth0"),))
+
+
+def arrived(live, here=HERE, policy=INSPECTED, rules=EVIL, into=None):
+    """An engine of another host, where a's interface has moved to."""
+    slices = json.loads(json.dumps(list(live.engine.export((UUID_A, "eth0")))))
+    other = into or Live(policy, rules, INLINE)
+    other.now, other.number = live.now, live.number
+    other.counts = other.engine.restore(slices, live.now, 7, here)
+    assert other.counts["refused"] == 0
+    return other
+
+
+def elsewhere(other, packet, **fields):
+    """Send a packet on the host that a has moved to; b is behind an uplink there."""
+    found = other.origin(packet)
+    found.source = found.source if found.source is other.a else None
+    found.target = found.target if found.target is other.a else None
+    return _sent(other, packet, found, fields)
+
+
+def _sent(other, packet, origin, fields):
+    origin.zone = 7
+    for name, value in fields.items():
+        setattr(origin, name, value)
+    return other.send(packet, origin)
+
+
+def test_a_moved_machine_keeps_its_own_end_only_and_the_rest_is_judged_here():
+    live, tcp = opened(rules=BAD)
+    live.send(tcp.say(b"yyb"))
+    other = arrived(live, rules=BAD)
+    (flow,) = other.table.flows()
+    assert (flow.client_if, flow.server_if) == (other.a, None)
+    assert elsewhere(other, tcp.say(b"ad"), known=True).decision.verdict is Verdict.DROP
+    assert not flow.flags & F_ADOPTED
+
+
+def test_a_flow_whose_packets_another_worker_sees_ends_without_a_trace():
+    live, tcp = opened(rules=BAD)
+    live.send(tcp.say(b"x"))
+    other = arrived(live, rules=BAD)
+    events = other.engine.finish(other.now)
+    assert [type(one).__name__ for one in events] == ["StatsEvent"]
+    assert other.engine.pipeline.tracker.sessions == 0
+
+
+def test_taking_the_same_state_twice_changes_nothing():
+    live, tcp = opened(rules=BAD)
+    live.send(tcp.say(b"yyb"))
+    other = arrived(live, rules=BAD)
+    arrived(live, into=other)
+    assert len(other.table) == 1
+    assert elsewhere(other, tcp.say(b"ad"), known=True).decision.verdict is Verdict.DROP
+    arrived(live, into=other)  # late, and the connection has gone on here
+    assert elsewhere(other, tcp.say(b"more"), known=True).decision.verdict is Verdict.DROP
+
+
+def test_a_flow_that_is_known_here_gets_its_missing_end_and_stays_dropped():
+    """Both hosts see the packets between a machine here and one there."""
+    live, tcp = opened(rules=BAD)
+    portless = VMS.replace(", port: tap0", "").replace(", port: tap1", "")
+    there = Live(INSPECTED, "alert udp any any -> any any (sid:9;)\n", INLINE, portless)
+    for packet in Tcp().open():
+        found = there.origin(packet)
+        found.source, found.target = (None, there.b) if found.source is there.a else (there.b, None)
+        assert _sent(there, packet, found, {}).decision.verdict is Verdict.ACCEPT
+    (flow,) = there.table.flows()
+    assert (flow.client_if, flow.server_if) == (None, there.b)
+    live.send(tcp.say(b"bad"))
+    both = frozenset(((UUID_A, "eth0"), (UUID_B, "eth0")))
+    arrived(live, here=both, into=there)
+    assert (flow.client_if, flow.server_if) == (there.a, there.b)
+    assert (
+        _sent(there, tcp.say(b"x"), there.origin(tcp.say(b"x")), {"known": True}).decision.verdict
+        is Verdict.DROP
+    )
+
+
+def test_the_source_lets_go_of_what_has_moved_and_says_nothing():
+    live, _ = opened()
+    live.send(udp())
+    tallies = live.engine.pipeline.firewall.tallies.of(0)
+    assert tallies.connections == 2
+    assert live.engine.forget((UUID_A, "eth0"), frozenset(((UUID_B, "eth0"),))) == 0
+    assert live.engine.forget((UUID_A, "eth0"), frozenset()) == 2
+    assert (len(live.table), tallies.connections, live.engine.pipeline.tracker.sessions) == (0, 0, 0)
+    assert live.engine.counters()["flow.moved_away"] == 2
+    assert [type(one).__name__ for one in live.engine.finish(live.now)] == ["StatsEvent"]

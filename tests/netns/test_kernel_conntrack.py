@@ -10,7 +10,8 @@ from lab import Lab
 from queues import until
 
 from appliance.kernel.base import KernelError
-from appliance.kernel.conntrack import Endings, connections, forget
+from appliance.kernel.conntrack import Endings, Inserted, connections, forget, insert, moving
+from appliance.kernel.ctmove import Entry
 
 pytestmark = pytest.mark.netns
 
@@ -99,3 +100,23 @@ def test_lost_endings_are_noticed_and_made_up_for(world):
 def test_a_namespace_that_is_not_there():
     with pytest.raises(KernelError, match="No such file"):
         Endings("ew-nowhere")
+
+
+def test_connections_move_to_another_host(world):
+    """What one kernel knows is set up in another, once, without marks, in the zone of there."""
+    talk(world, 31020, 2)
+    talk(world, 31021, 1, six=True)
+    addresses = [socket.inet_pton(socket.AF_INET, "10.9.0.1"), socket.inet_pton(socket.AF_INET6, "fd09::1")]
+    found = moving(5, addresses, 1000, world.lab.host)
+    mine = [entry for entry in found if entry.ports[0] in (31020, 31021)]
+    assert sorted(entry.ports for entry in mine) == [(31020, 7000), (31021, 7000)]
+    assert not moving(6, addresses, 1000, world.lab.host)
+    with Lab("there") as there:
+        assert insert(mine, 9, there.host) == Inserted(made=2)
+        assert insert(mine, 9, there.host) == Inserted(known=2)
+        assert moving(9, addresses, 1, there.host)[0].ports in {(31020, 7000), (31021, 7000)}
+        assert {one.mark for one in connections(there.host)} == {0}
+        tcp = Entry(6, addresses[0], b"\x0a\x09\0\2", (31022, 80), True, True, 300, (3, 7, 7, 0x3, 0x3))
+        assert insert([tcp], 9, there.host) == Inserted(made=1)
+        (there_tcp,) = [one for one in moving(9, addresses, 10, there.host) if one.proto == 6]
+        assert (there_tcp.tcp[:3], there_tcp.answered, there_tcp.assured) == ((3, 7, 7), True, True)
