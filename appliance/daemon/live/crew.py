@@ -137,22 +137,27 @@ class Crew:
         return self._waiting.pop(call)
 
     async def reload(self, message: Message, patience: float) -> dict[str, list[str]]:
-        """Have every worker exchange its documents; gives the errors of those that did not, by name."""
+        """Have every worker exchange its documents; gives the errors of those that did not, by name.
+
+        One that dies meanwhile is started with the new documents, so it need not answer.
+        """
         self._reloads.clear()
-        ordered = {child.name for child in self.workers() if child.send(message)}
+        ordered = {child.name: child for child in self.workers() if child.send(message)}
+        starts = {name: child.starts for name, child in ordered.items()}
+
+        def waited_for() -> set[str]:
+            alive = {n for n, child in ordered.items() if child.ready and child.starts == starts[n]}
+            return alive - self._reloads.keys()
+
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
-                while ordered - self._reloads.keys() - self._dead():
+                while waited_for():
                     self._reloaded.clear()
                     with contextlib.suppress(TimeoutError):  # a worker that dies says nothing
                         await asyncio.wait_for(self._reloaded.wait(), 1.0)
         failed = {name: self._reloads[name]["errors"] for name in ordered if name in self._reloads}
-        failed |= {name: ["has not answered in time"] for name in ordered - failed.keys() - self._dead()}
+        failed |= {name: ["has not answered in time"] for name in waited_for()}
         return {name: errors for name, errors in failed.items() if errors}
-
-    def _dead(self) -> set[str]:
-        """Name workers that have died: they start with the new documents."""
-        return {child.name for child in self.workers() if not child.ready}
 
     def counters(self) -> list[dict[str, Any]]:
         """Give what every worker said last."""
