@@ -65,6 +65,10 @@ class Restorer:
             "thresholds": self._threshold,
         }
 
+    def follow(self, pipe: Pipeline) -> None:
+        """Go on with the parts that have taken the place of those before, after a change of documents."""
+        self._pipe = pipe
+
     def take(self, data: object, now: int) -> None:
         """Take one slice in."""
         kind = data.get("kind") if isinstance(data, dict) else None

@@ -72,6 +72,10 @@ class Channel:
             raise ChannelClosedError("end of stream")
         return messages
 
+    def take_fd(self) -> int | None:
+        """Give the first descriptor that nobody has taken yet, for the first message that needs one."""
+        return self._fds.popleft() if self._fds else None
+
     def take_fds(self) -> list[int]:
         """Give the descriptors that have arrived since the last call; the caller closes them."""
         fds, self._fds = list(self._fds), deque()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from appliance.daemon.live.channel import Message
+from appliance.daemon.live.movecommands import MoveCommands, MoveError
 from appliance.daemon.live.quarantine import find_vm
 from appliance.daemon.live.statistics import status
 from appliance.daemon.live.supervisor import ReloadResult, Supervisor
@@ -28,6 +29,7 @@ class Commands:
         """Speak for ``supervisor``."""
         self._supervisor = supervisor
         self._captures = itertools.count(1)
+        handoff = MoveCommands(supervisor)
         self._handlers: dict[str, Handler] = {
             "status": self._status,
             "flows": self._flows,
@@ -38,6 +40,7 @@ class Commands:
             "uncapture": self._uncapture,
             "restart": self._restart,
             "stop": self._stop,
+            "handoff": handoff.answer,
         }
 
     async def answer(self, request: Message, fds: list[int]) -> Message:
@@ -47,7 +50,7 @@ class Commands:
             return {"error": f"unknown command; known: {', '.join(self._handlers)}"}
         try:
             return {"result": await handler(request, fds)}
-        except CommandError as error:
+        except (CommandError, MoveError) as error:
             return {"error": str(error)}
 
     async def _status(self, request: Message, fds: list[int]) -> Any:

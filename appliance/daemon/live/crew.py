@@ -85,6 +85,10 @@ class Crew:
         """Give the workers."""
         return [post.child for post in self.posts if post.child is not None]
 
+    def queue_posts(self) -> list[Post]:
+        """Give the posts whose workers judge, as against those that watch."""
+        return [post for post in self.posts if post.kind == "queue"]
+
     def _equip(self, post: Post) -> Callable[[Child], None]:
         def started(child: Child) -> None:
             child.send(self._greet(post), (self.reporter.worker_end(post.number).fileno(),))
@@ -120,13 +124,26 @@ class Crew:
         """Send an order to every worker; gives how many took it."""
         return sum(child.send(message, fds) for child in self.workers())
 
-    async def ask(self, message: Message) -> list[Message]:
-        """Send a question to every worker and give the answers that come in time."""
+    async def ask(
+        self,
+        message: Message,
+        fds: Sequence[int] = (),
+        patience: float = _ANSWER,
+        posts: Sequence[Post] | None = None,
+    ) -> list[Message]:
+        """Send a question to every worker, or to those of ``posts``; give the answers that come in time.
+
+        Of ``fds`` each worker gets the one at its place; where there is but one, all get that.
+        """
         call = next(self._calls)
         self._waiting[call], self._answered[call] = [], asyncio.Event()
         try:
-            expected = self.order({**message, "call": call})
-            async with asyncio.timeout(_ANSWER):
+            expected = 0
+            asked = self.posts if posts is None else posts
+            for place, child in enumerate(post.child for post in asked if post.child is not None):
+                own = fds[place : place + 1] if len(fds) > 1 else fds
+                expected += child.send({**message, "call": call}, tuple(own))
+            async with asyncio.timeout(patience):
                 while len(self._waiting[call]) < expected:
                     await self._answered[call].wait()
                     self._answered[call].clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from appliance.daemon.assemble import Documents, make_pipeline
 from appliance.daemon.live.channel import Channel, ChannelClosedError, Message
 from appliance.daemon.live.files import load_appliance
 from appliance.daemon.live.loading import Loader
+from appliance.daemon.live.moves import Moves
 from appliance.daemon.live.wire import unpack_ports
 from appliance.daemon.live.worker import Worker
 from appliance.inventory.inventory import Inventory
@@ -43,7 +44,11 @@ class Orders:
             "capture": self._on_capture,
             "uncapture": self._on_uncapture,
             "stop": self._on_stop,
+            "export": self._on_move,
+            "import": self._on_move,
+            "forget": self._on_move,
         }
+        self._moves = Moves(worker.engine, self.tell, time.time_ns, time.monotonic_ns)
 
     def look(self) -> None:
         """Carry out what has come. Without a supervisor the worker goes on as it is."""
@@ -59,10 +64,13 @@ class Orders:
             if handler is not None:
                 handler(message)
         self._finish_reload()
+        self._moves.step()
+        self._worker.busy = self._moves.busy
 
     def _leave_alone(self) -> None:
         """Go on judging without a supervisor, until a successor comes."""
         self.orphaned = True
+        self._worker.busy = False
         self._worker.unwatch(self._channel.fileno())
 
     def tell(self, message: Message) -> None:
@@ -130,12 +138,12 @@ class Orders:
         self.tell({"is": "flows", "call": message["call"], "flows": flows})
 
     def _on_capture(self, message: Message) -> None:
-        fds = self._channel.take_fds()
-        if len(fds) != 1:
-            for fd in fds:
-                os.close(fd)
-            return
-        self._worker.takings.start(message["number"], fds[0], frozenset(message["uuids"]), message["names"])
+        fd = self._channel.take_fd()
+        if fd is not None:
+            self._worker.takings.start(message["number"], fd, frozenset(message["uuids"]), message["names"])
+
+    def _on_move(self, message: Message) -> None:
+        self._moves.start(message, self._channel.take_fd() if message["do"] != "forget" else None)
 
     def _on_uncapture(self, message: Message) -> None:
         self._worker.takings.stop(message["number"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from appliance.daemon.live.document import BridgeDocument
 from appliance.inventory.inventory import Inventory
@@ -33,6 +33,20 @@ class Places:
     unbound: tuple[str, ...] = ()  # devices of bridges that belong to nobody: nothing passes there
     absent: tuple[str, ...] = ()  # labels of interfaces that are on no port of this host
     foreign: tuple[str, ...] = ()  # ports of bridges that are not ours, to be left alone
+    held: tuple[Port, ...] = ()  # ports of interfaces that may not pass anything here for now
+
+    def without(self, closed: Collection[tuple[str, str]]) -> Places:
+        """Give the places with nothing passing at interfaces (UUID, name) that are ``closed``."""
+        held = tuple(port for port in self.ports.ports if identity_of(port) in closed)
+        if not held:
+            return self
+        return replace(self, ports=PortMap(one for one in self.ports.ports if one not in held), held=held)
+
+
+def identity_of(port: Port) -> tuple[str, str]:
+    """Give UUID and name of the interface at a port; empty for an uplink."""
+    one = port.interface
+    return (one.vm.uuid, one.name) if one is not None else ("", "")
 
 
 def zone_of(number: int, vlan: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from appliance.config.errors import ConfigError
+from appliance.daemon.live.carrying import Carrier
 from appliance.daemon.live.control import ControlServer
 from appliance.daemon.live.crew import Crew, Post, posts_of
 from appliance.daemon.live.devices import DeviceWatch, read_devices
 from appliance.daemon.live.epochs import Epochs
+from appliance.daemon.live.handover import Handover, Host
 from appliance.daemon.live.intent import Intent, documents_key, read_intent
 from appliance.daemon.live.journal import Journal
 from appliance.daemon.live.keeper import Keeper
@@ -73,12 +76,27 @@ class Supervisor:
         self.crew = Crew(posts_of(intent.appliance), self._greeting, intent.appliance.document.outputs)
         self.journal = Journal(self.crew.notes_end())
         self.notifier = Notifier()
+        self.handover = Handover(state, self._as_host())
+        self.handover.carrier = Carrier(self.crew, self.handover.here)
         self._stop = asyncio.Event()
         self._again = False
         self._changing = asyncio.Lock()
         self._reload_asked = asyncio.Event()
         # Called each second, after counters were read.
         self.ticked: Callable[[], None] = lambda: None
+
+    def _as_host(self) -> Host:
+        async def hold(uuid: str) -> None:
+            await self.hold(uuid, held=True)
+
+        return Host(
+            name=socket.gethostname(),
+            place=self._place,
+            renew=self.renew,
+            hold=hold,
+            held=lambda: self.quarantine.forced,
+            note=self.journal.note,
+        )
 
     def _greeting(self, post: Post) -> dict[str, Any]:
         return {
@@ -118,6 +136,7 @@ class Supervisor:
             running.append(tasks.create_task(self._watch_devices()))
             running.append(tasks.create_task(self._tick()))
             running.append(tasks.create_task(self._reload_on_signal()))
+            running.append(tasks.create_task(self.handover.run()))
             await self._stop.wait()
             self.notifier.send("RELOADING=1" if self._again else "STOPPING=1")
             if not self._again:
@@ -146,6 +165,10 @@ class Supervisor:
         async with self._changing:
             await self._place_locked()
 
+    async def look(self) -> None:
+        """Look at once where everything is, without waiting for word of a change."""
+        await self._place()
+
     async def _place_locked(self) -> None:
         seen = await asyncio.to_thread(self.keeper.seen)
         devices = await asyncio.to_thread(read_devices)
@@ -153,6 +176,7 @@ class Supervisor:
         places = locate(
             devices, document.bridges, self.intent.inventory, seen if document.learn_ports else {}
         )
+        places = self.handover.admit(places)
         if places != self.places or not self.keeper.applied:
             self._tell_places(places)
             self.places = places
@@ -197,6 +221,7 @@ class Supervisor:
                 await self._place()
             async with self._changing:
                 await asyncio.to_thread(self.keeper.tick, time.time_ns())
+            self.handover.tick(time.monotonic())
             self.ticked()
             for text in self.keeper.troubles():
                 self.journal.note("kernel.repaired", what=text)

@@ -64,6 +64,7 @@ class Worker:
         self.takings = Takings()
         self.epoch = 0
         self.stopping = False
+        self.busy = False  # :attr:`look` has more to do than it did: call it after each batch
         self.frames = 0
         self.look: Callable[[], None] = lambda: None
         self.ended: Callable[[int], list[Event]] = lambda _: []
@@ -90,7 +91,7 @@ class Worker:
             frames = self.source.receive(0)
             if not frames:
                 self.reports.flush()
-                self._poll.poll(_WAIT)
+                self._poll.poll(0 if self.busy else _WAIT)
                 self._others()
                 continue
             for frame in frames:
@@ -117,7 +118,7 @@ class Worker:
     def _others(self) -> None:
         """Carry out orders, let time pass for the engine, report: now and then, whatever the traffic."""
         now = self._clock()
-        if now < self._next_look:
+        if now < self._next_look and not self.busy:
             return
         self._next_look = now + _LOOK
         self.look()

@@ -67,6 +67,7 @@ _SIZES = {
     "quarantine": "eastwall_quarantined_interfaces",
     "unbound_ports": "eastwall_unbound_ports",
     "absent_interfaces": "eastwall_absent_interfaces",
+    "held_interfaces": "eastwall_held_interfaces",
 }
 
 
@@ -86,6 +87,15 @@ def appliance(snapshot: Mapping[str, Any], version: str) -> Samples:
         held = snapshot.get(key)
         if isinstance(held, (list, tuple)):
             yield metric, (), float(len(held))
+    yield from _moves(part(snapshot, "handoff"))
+
+
+def _moves(found: Mapping[str, Any]) -> Samples:
+    results = {"done": "done", "failed": "failed", "given": "given"}
+    kinds = {"flows": "flows", "connections": "connections", "lost": "lost"}
+    yield from parted(found, "eastwall_handoffs_total", results, ())
+    yield from parted(found, "eastwall_handoff_entries_total", kinds, ())
+    yield from numbers(found, [("seconds", "eastwall_handoff_seconds_total")])
 
 
 _WORKER = (

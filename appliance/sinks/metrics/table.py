@@ -28,6 +28,27 @@ _APPLIANCE = (
     Metric("eastwall_quarantined_interfaces", "gauge", (), "Interfaces under quarantine."),
     Metric("eastwall_unbound_ports", "gauge", (), "Ports that no interface of the inventory is behind."),
     Metric("eastwall_absent_interfaces", "gauge", (), "Interfaces of the inventory without a port here."),
+    Metric(
+        "eastwall_held_interfaces", "gauge", (), "Interfaces that pass nothing here until a move is complete."
+    ),
+    Metric(
+        "eastwall_handoffs_total",
+        "counter",
+        ("result",),
+        "Interfaces that moved: done, failed (policy in force, state lost), given.",
+    ),
+    Metric(
+        "eastwall_handoff_seconds_total",
+        "counter",
+        (),
+        "Time that taking in the state of moved interfaces took.",
+    ),
+    Metric(
+        "eastwall_handoff_entries_total",
+        "counter",
+        ("kind",),
+        "What came with moved interfaces: flows, connections, lost.",
+    ),
 )
 _WORKERS = (
     Metric("eastwall_worker_up", "gauge", ("worker", "kind"), "1 when the worker inspects."),

@@ -57,7 +57,8 @@ SNAPSHOT = {
             "drops": {"flow_drop": 3, "firewall": 2},
         },
     ],
-    "unbound_ports": ["vnet9"], "absent_interfaces": [], "quarantine": [],
+    "unbound_ports": ["vnet9"], "absent_interfaces": [], "quarantine": [], "held_interfaces": [],
+    "handoff": {"done": 1, "failed": 0, "given": 2, "flows": 3, "connections": 4, "lost": 0, "seconds": 0.5},
     "reporter": {
         "received": 9, "received_bytes": 900, "invalid": 0, "empty": 0, "sources": 2,
         "outputs": {
