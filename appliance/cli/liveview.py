@@ -43,6 +43,7 @@ def show_status(found: dict[str, Any], console: Console) -> None:
     for title, names in (
         ("ports that belong to nobody (nothing passes): ", found["unbound_ports"]),
         ("interfaces that are on no port here: ", found["absent_interfaces"]),
+        ("bridges and uplinks that are not there: ", found["missing_devices"]),
         ("in quarantine: ", found["quarantine"]),
     ):
         if names:

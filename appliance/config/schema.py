@@ -20,8 +20,8 @@ from appliance.config.settings import (
     Settings,
     StreamSettings,
 )
+from appliance.config.units import Duration, Size
 from appliance.config.validate import Strict
-from appliance.config.values import parse_duration, parse_size
 
 _DURATIONS = frozenset(
     ("timeout", "protect", "notice_interval", "new", "established", "closed", "bypassed", "settled")
@@ -59,22 +59,6 @@ _PAIRS = frozenset(("address_vars", "port_vars", "host_os", "host_timeouts"))
 _NOT_WRITTEN = frozenset(("unused", "magic", "spool", "frames"))
 
 
-def _size(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    read = parse_size(value)
-    if read is None:
-        raise ValueError("must be a size such as 64 MiB")
-    return read
-
-
-def _duration(value: Any) -> Any:
-    read = parse_duration(str(value)) if not isinstance(value, bool) else None
-    if read is None:
-        raise ValueError("must be a time such as 30s or 5m; a bare number is seconds")
-    return read
-
-
 def _pairs(value: Any) -> Any:
     if not isinstance(value, dict):
         raise ValueError("must be a mapping")  # noqa: TRY004 - pydantic reports ValueError
@@ -85,8 +69,6 @@ def _pair_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-_Size = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=1 << 62)]
-_Duration = Annotated[int, BeforeValidator(_duration)]
 _Text = Annotated[str, BeforeValidator(_pair_text)]
 _Number = Annotated[int, Field(ge=0, lt=1 << 62)]
 _Port = Annotated[int, Field(gt=0, lt=65_536)]
@@ -97,13 +79,13 @@ def _annotation(owner: type, name: str, hint: Any) -> Any:
     if (owner, name) in _CHOICES:
         return _CHOICES[owner, name]
     if name == "host_timeouts":
-        return Annotated[tuple[tuple[str, _Duration], ...], BeforeValidator(_pairs)]
+        return Annotated[tuple[tuple[str, Duration], ...], BeforeValidator(_pairs)]
     if name in _PAIRS:
         return Annotated[tuple[tuple[str, _Text], ...], BeforeValidator(_pairs)]
     if name.endswith("_ports"):
         return tuple[_Port, ...]
     if hint is int:
-        return _Duration if name in _DURATIONS else _Size if name in _SIZES else _Number
+        return Duration if name in _DURATIONS else Size if name in _SIZES else _Number
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return model_of(hint)
     if hint == tuple[EveOutput, ...]:

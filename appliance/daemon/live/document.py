@@ -7,26 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from appliance.config.units import Duration, Size
 from appliance.config.validate import Strict
-from appliance.config.values import parse_duration, parse_size
 from appliance.sinks.documents import MetricsDocument, OutputsDocument
 
 MAX_BRIDGES = 15  # a conntrack zone has 16 bits: four for the bridge, twelve for the VLAN
 MAX_WORKERS = 64
-
-
-def _size(value: Any) -> Any:
-    read = parse_size(value) if isinstance(value, str) else value
-    if read is None:
-        raise ValueError("must be a size such as 64 MiB")
-    return read
-
-
-def _duration(value: Any) -> Any:
-    read = parse_duration(str(value)) if not isinstance(value, bool) else None
-    if read is None:
-        raise ValueError("must be a time such as 30s or 5m; a bare number is seconds")
-    return read
 
 
 def _one_or_many(value: Any) -> Any:
@@ -34,8 +20,6 @@ def _one_or_many(value: Any) -> Any:
 
 
 Device = Annotated[str, Field(min_length=1, max_length=15, pattern=r"^[^/\s]+$")]
-Size = Annotated[int, BeforeValidator(_size), Field(ge=0, lt=1 << 62)]
-Duration = Annotated[int, BeforeValidator(_duration)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 Rate = Annotated[int, Field(ge=0, le=10_000_000)]
 

@@ -32,6 +32,7 @@ class Places:
     ports: PortMap
     unbound: tuple[str, ...] = ()  # devices of bridges that belong to nobody: nothing passes there
     absent: tuple[str, ...] = ()  # labels of interfaces that are on no port of this host
+    missing: tuple[str, ...] = ()  # bridges and uplinks that the appliance file names and nobody has made
     foreign: tuple[str, ...] = ()  # ports of bridges that are not ours, to be left alone
     held: tuple[Port, ...] = ()  # ports of interfaces that may not pass anything here for now
 
@@ -87,7 +88,10 @@ def locate(
             unbound.append(device.name)
     here = {id(interface) for interface in taken.values()}
     absent = tuple(one.label for one in inventory.interfaces if id(one) not in here)
-    return Places(PortMap(ports), tuple(unbound), absent, foreign)
+    there = {device.name for device in ordered}
+    named = [name for bridge in bridges for name in (bridge.name, *bridge.uplinks)]
+    missing = tuple(name for name in named if name not in there)
+    return Places(PortMap(ports), tuple(unbound), absent, missing, foreign)
 
 
 def _port(device: Device, interface: VmInterface | None, zone: int, *, uplink: bool) -> Port:

@@ -32,6 +32,7 @@ def status(supervisor: Supervisor, now: int) -> dict[str, Any]:
         "interfaces": [_interface(supervisor, port) for port in places.ports.ports if port.interface],
         "unbound_ports": list(places.unbound),
         "absent_interfaces": list(places.absent),
+        "missing_devices": list(places.missing),
         "held_interfaces": [port.interface.label for port in places.held if port.interface is not None],
         "handoff": supervisor.handover.status()["counts"],
         "quarantine": sorted(intent.forced),

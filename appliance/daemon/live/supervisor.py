@@ -196,6 +196,8 @@ class Supervisor:
                 )  # fmt: skip
         for name in set(places.unbound) - set(self.places.unbound):
             self.journal.note("port.unknown", port=name)
+        for name in set(places.missing) - set(self.places.missing):
+            self.journal.note("device.missing", device=name)
 
     async def _watch_devices(self) -> None:
         watch = DeviceWatch()

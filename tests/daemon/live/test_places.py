@@ -111,3 +111,10 @@ def test_order_does_not_matter(names, order):
     places = locate(devices, [BR0], inventory(*(interfaces[n] for n in order)), seen)
     assert owners(places) == {"tap0": "vm0", "vnet0": "vm1", "t.7": "vm2", "veth0": "vm3", "up0": "uplink"}
     assert places.unbound == ("veth1",)
+
+
+def test_what_the_file_names_and_nobody_has_made_is_told():
+    places = locate([device("tap0")], [BR0, BR1], inventory(), {})
+    assert places.missing == ("br0", "up0", "br1")
+    here = [device("br0", bridge=""), device("br1", bridge=""), device("up0")]
+    assert locate(here, [BR0, BR1], inventory(), {}).missing == ()
