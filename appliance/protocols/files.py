@@ -15,6 +15,7 @@ Magic = Callable[[bytes], str]
 _MAKERS = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
 MAX_NAME = 4096
 MAGIC_BYTES = 4096  # enough for every signature that libmagic looks for near the start
+_LARGEST = 1 << 62  # bytes; compiled, sizes are 64 bits wide
 
 
 class FileTracker:
@@ -72,11 +73,14 @@ class FileTracker:
             file.magic = self.magic(bytes(file.data[:MAGIC_BYTES]))
 
     def gap(self, file: FileObject, length: int) -> None:
-        """Take note that bytes are missing; digests say nothing after that."""
+        """Take note that bytes are missing; digests say nothing after that.
+
+        Whoever sends the file says where its pieces belong: nothing is larger than what a file can be.
+        """
         if file.state != "OPEN":
             return
         file.gaps = True
-        file.size += length
+        file.size = min(file.size + length, _LARGEST)
         room = self.window - len(file.data)
         if room > 0:
             file.data += bytes(min(room, length))

@@ -44,9 +44,8 @@ option() { /bin/busybox sed -n "s/.*$1=\\([^ ]*\\).*/\\1/p" /proc/cmdline; }
 /bin/busybox mount -t tmpfs tmpfs /top
 /bin/busybox mkdir /top/upper /top/work
 /bin/busybox mount -t overlay -o lowerdir=/host,upperdir=/top/upper,workdir=/top/work root /root
-for folder in proc sys dev run tmp lib/modules; do /bin/busybox mkdir -p /root/$folder; done
+for folder in proc sys dev run lib/modules; do /bin/busybox mkdir -p /root/$folder; done
 /bin/busybox mount -t tmpfs tmpfs /root/run
-/bin/busybox mount -t tmpfs -o mode=1777 tmpfs /root/tmp
 /bin/busybox mount -t tmpfs tmpfs /root/lib/modules
 /bin/busybox mkdir "/root/lib/modules/$(/bin/busybox uname -r)"
 /bin/busybox mount --bind "/host$(option modules)" "/root/lib/modules/$(/bin/busybox uname -r)"
