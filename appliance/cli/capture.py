@@ -20,7 +20,7 @@ from appliance.daemon.live.client import ClientError, ask
 from appliance.daemon.live.taking import HEAD, MAX_FRAME
 
 _BUFFER = 8 << 20
-_SO_RCVBUFFORCE = 33  # Linux socket(7), not in the socket module
+_SO_SNDBUFFORCE = 32  # Linux socket(7), not in the socket module
 _ETHERNET = 1
 _VERDICTS = ("accepted", "blocked")
 
@@ -46,8 +46,8 @@ def run(args: argparse.Namespace) -> int:
     """Record until a limit or an interrupt."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs:
-        with contextlib.suppress(OSError):
-            ours.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+        with contextlib.suppress(OSError):  # what waits for us counts against the sending end
+            theirs.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _BUFFER)
         with args.out.open("wb") as file:
             try:
                 told = ask(args.socket, {"command": "capture", "vm": args.vm}, (theirs.fileno(),))
