@@ -24,7 +24,9 @@ from appliance.model.mark import (
     kernel_epoch,
 )
 
-INSPECT = "type filter hook forward priority 0"
+# Not 0: where br_netfilter is loaded and hands packets to xtables, it goes on behind that priority and leaves
+# out the chains that have it, so that nothing would be inspected.
+INSPECT = "type filter hook forward priority 5"
 VERDICTS = "type filter hook forward priority 10"
 _NOT_IP = "meta protocol != { ip, ip6 } accept"
 

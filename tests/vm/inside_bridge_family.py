@@ -23,7 +23,7 @@ from inside_queue import (
     Packet,
     Queue,
 )
-from inside_switch import Machine, Switch, inside
+from inside_switch import Machine, Switch, inside, run
 
 IP, ARP, VLAN, QINQ, PPPOE = 0x0800, 0x0806, 0x8100, 0x88A8, 0x8864
 LLC = 4  # the kernel's number for frames with a length in place of a type
@@ -41,7 +41,7 @@ def queued(
               chain before {{ type filter hook prerouting priority -310
                 {before}
               }}
-              chain forward {{ type filter hook forward priority 0
+              chain forward {{ type filter hook forward priority 5
                 {rules}
               }}
               chain after {{ type filter hook forward priority 10
@@ -296,6 +296,19 @@ def vlan_filtering() -> None:
         assert not a.ping(b.address, wait=1)
 
 
+def br_netfilter_skips_priority_zero() -> None:
+    """Where br_netfilter hands packets to xtables, chains of exactly its own priority do not see them."""
+    run("modprobe", "br_netfilter")
+    for priority, seen in ((-5, True), (0, False), (5, True)):
+        with Switch(2) as switch:
+            a, b = switch.machines
+            switch.run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1")
+            rule = "meta protocol ip drop"
+            hook = f"type filter hook forward priority {priority}"
+            switch.nft(f"table bridge t {{ chain f {{ {hook}; {rule}\n }}\n }}")
+            assert a.ping(b.address, wait=1) != seen, priority
+
+
 FACTS = [
     queue_tells_where,
     direction_and_state,
@@ -307,4 +320,5 @@ FACTS = [
     connection_in_message,
     without_reader,
     vlan_filtering,
+    br_netfilter_skips_priority_zero,
 ]

@@ -10,7 +10,7 @@ import threading
 from inside_bridge_family import ARP, IP, PPPOE, QINQ, VLAN, arrives, datagram, frame, one, received
 from inside_protected import OPEN, Protected, protected, until
 from inside_queue import ACCEPT, PHYSOUTDEV, Queue
-from inside_switch import Machine, inside
+from inside_switch import Machine, inside, run
 
 from appliance.kernel.options import Datapath
 from appliance.kernel.probe import choose, probe
@@ -274,6 +274,11 @@ def fails_closed() -> None:
     """All about interfaces that fail closed, on one switch."""
     with protected(machines=3) as lab:
         nobody_at_the_queue(lab, passes=False)
+        run("modprobe", "br_netfilter")  # somebody else loads it, and it is on in every namespace
+        lab.switch.run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1")
+        lab.switch.run("sysctl", "-qw", "net.bridge.bridge-nf-call-ip6tables=1")
+        nobody_at_the_queue(lab, passes=False)
+        assert len(lab.driver.audit()) == 2
         for step in CLOSED_STEPS:
             with lab.queue() as queue:  # what one step leaves in the queue is dropped
                 step(lab, queue)

@@ -26,7 +26,7 @@ DROPPED = Decision(Verdict.DROP, Reason.FIREWALL)
 def reading(rules: str, fail_open: bool = False) -> Iterator[tuple[Switch, NetlinkReader, PortMap]]:
     """Give a switch with two machines, ``rules`` in its forward chain, and a reader of queue 0."""
     with Switch(2) as switch:
-        switch.nft(f"table bridge t {{ chain forward {{ type filter hook forward priority 0; {rules}\n}}\n}}")
+        switch.nft(f"table bridge t {{ chain forward {{ type filter hook forward priority 5; {rules}\n}}\n}}")
         with inside(switch.namespace):
             ports = PortMap(
                 Port(
