@@ -1,5 +1,6 @@
 cimport cython
 from appliance.detect.prefilter cimport PatternTable
+from appliance.detect.signature cimport Signature
 from appliance.detect.txtests cimport BufferKey
 
 cdef Py_ssize_t SMALL, REMEMBERED, REST, NO_OVERLAP
@@ -24,4 +25,17 @@ cdef class TxGroup:
     cdef public str protocol
     cdef public bint with_endian
     cdef public list tables, growing, always
+    cdef public bytes fits
     cdef public long long ends
+
+cdef class TxTables:
+    cdef object _keys
+    cdef list _signatures, _mine, _tables
+    cdef set _unfound
+    cpdef TxGroup group(self, str protocol, int direction)
+    @cython.locals(signature=Signature)
+    cpdef _complete(self, TxGroup group, str protocol, int direction)
+    @cython.locals(signature=Signature, fits=bytearray)
+    cpdef bytes _fitting(self, str protocol, int direction)
+    @cython.locals(signature=Signature, index=Py_ssize_t, found=cython.longlong)
+    cpdef long long _ends(self, list rules) except -1

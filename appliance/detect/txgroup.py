@@ -9,7 +9,7 @@ from appliance.detect.prefilter import PatternTable, TableBuilder
 from appliance.detect.signature import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from appliance.detect.hyperscan import PatternCache
     from appliance.detect.signature import Signature
@@ -106,10 +106,11 @@ class TxGroup:
     """What one direction of the transactions of one protocol is checked for.
 
     ``tables`` are in the order in which their buffers become final; ``growing`` are those of them
-    that are looked at before. ``always`` are the rules that no buffer finds.
+    that are looked at before. ``always`` are the rules that no buffer finds, ``fits`` has a 1 at the index of
+    each rule about the protocol and the direction.
     """
 
-    __slots__ = ("always", "ends", "growing", "protocol", "tables", "with_endian")
+    __slots__ = ("always", "ends", "fits", "growing", "protocol", "tables", "with_endian")
 
     def __init__(self, protocol: str) -> None:
         """Start empty."""
@@ -118,17 +119,21 @@ class TxGroup:
         self.tables: list[TxEntry] = []
         self.growing: list[TxEntry] = []
         self.always: list[int] = []
+        self.fits: bytes = b""
         self.ends: int = OTHERS
 
 
 class TxTables:
     """The patterns of all buffers of transactions, compiled once for all protocols."""
 
+    __slots__ = ("_keys", "_mine", "_signatures", "_tables", "_unfound")
+
     def __init__(
         self, signatures: Sequence[Signature], keys: Sequence[BufferKey], cache: PatternCache | None
     ) -> None:
         """Compile one table of literals and one of expressions for each buffer and direction."""
-        self._signatures = signatures
+        self._signatures: list[Signature] = list(signatures)
+        self._mine: list[Signature] = [one for one in signatures if one.kind is Kind.APP]
         self._keys = keys
         self._tables: list[tuple[int, int, PatternTable]] = []
         self._unfound: set[tuple[int, int]] = set()
@@ -141,9 +146,9 @@ class TxTables:
     def _builders(self) -> dict[tuple[int, int], TableBuilder]:
         """Sort the rules that have a pattern; those on events are found by the event."""
         builders: dict[tuple[int, int], TableBuilder] = {}
-        for signature in self._signatures:
+        for signature in self._mine:
             fast = signature.fast
-            if signature.kind is Kind.APP and fast is not None and not signature.events:
+            if fast is not None and not signature.events:
                 for direction in signature.directions:
                     builders.setdefault((fast.key, direction), TableBuilder()).add(signature)
         return builders
@@ -151,28 +156,36 @@ class TxTables:
     def group(self, protocol: str, direction: int) -> TxGroup:
         """Collect what concerns one protocol in one direction."""
         group = TxGroup(protocol)
+        group.fits = self._fitting(protocol, direction)
         entries: dict[int, TxEntry] = {}
         for number, way, table in self._tables:
             spec = self._keys[number].specs.get((protocol, direction))
             if way == direction and spec is not None:
-                owners = [i for rules in table.owners for i in rules if self._fits(i, protocol, direction)]
+                owners = [i for rules in table.owners for i in rules if group.fits[i]]
                 if owners:
                     new = TxEntry(self._keys[number], spec.progress, spec.growing)
                     entries.setdefault(number, new).add(table, self._ends(owners))
         group.tables = sorted(entries.values(), key=_final)
         group.growing = [entry for entry in group.tables if entry.growing]
-        fitting = [
-            s for s in self._signatures if s.kind is Kind.APP and self._fits(s.index, protocol, direction)
-        ]
-        group.always = [s.index for s in fitting if self._always(s, protocol, direction)]
-        group.ends |= self._ends(s.index for s in fitting)
+        self._complete(group, protocol, direction)
         return group
 
-    def _fits(self, index: int, protocol: str, direction: int) -> bool:
-        """Tell whether a rule is about the protocol and the direction."""
-        signature = self._signatures[index]
-        fits = signature.protocols is None or protocol in signature.protocols
-        return fits and direction in signature.directions
+    def _complete(self, group: TxGroup, protocol: str, direction: int) -> None:
+        """Find the rules that no buffer finds, and the ends of all."""
+        for signature in self._mine:
+            if group.fits[signature.index]:
+                group.ends |= 1 << signature.ends
+                if self._always(signature, protocol, direction):
+                    group.always.append(signature.index)
+
+    def _fitting(self, protocol: str, direction: int) -> bytes:
+        """Tell of each rule whether it is about the protocol and the direction."""
+        fits = bytearray(len(self._signatures))
+        for signature in self._mine:
+            known = signature.protocols
+            if (known is None or protocol in known) and direction in signature.directions:
+                fits[signature.index] = 1
+        return bytes(fits)
 
     def _always(self, signature: Signature, protocol: str, direction: int) -> bool:
         """Tell whether a rule can only be found by trying it, and may hold."""
@@ -181,11 +194,13 @@ class TxTables:
             return False
         return signature.spans or all(test.possible(protocol, direction) for test in signature.tx_tests)
 
-    def _ends(self, rules: Iterable[int]) -> int:
+    def _ends(self, rules: list[int]) -> int:
         """Give the ends of some rules."""
         found = 0
+        signature: Signature
         for index in rules:
-            found |= 1 << self._signatures[index].ends
+            signature = self._signatures[index]
+            found |= 1 << signature.ends
         return found
 
 

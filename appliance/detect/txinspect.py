@@ -134,7 +134,7 @@ class TxInspector:
         if not side.started:
             side.started = True
             for index in group.always:
-                self._admit(index, state, side)
+                self._admit(index, state, side, group)
         tables = group.tables
         while side.final < len(tables):
             entry: TxEntry = tables[side.final]
@@ -142,23 +142,32 @@ class TxInspector:
                 break
             side.final += 1
             if entry.ends & self._live and (side.before is None or entry.key.number not in side.before):
-                self._search(entry, state, side)
+                self._search(entry, state, side, group)
         for entry in group.growing:
             if entry.progress > view.progress and entry.ends & self._live:
-                self._search(entry, state, side)
+                self._search(entry, state, side, group)
         if self._event_rules and (view.tx.events or view.app_events):
-            self._by_event(state, side)
+            self._by_event(state, side, group)
 
-    def _search(self, entry: TxEntry, state: TxDetect, side: TxSide) -> None:
-        """Search a buffer for patterns; one that was searched before, from a little before its new bytes."""
+    def _search(self, entry: TxEntry, state: TxDetect, side: TxSide, group: TxGroup) -> None:
+        """Search a buffer for patterns."""
         value = self._view.value(entry.key)
         if value is None:
             return
-        if not entry.growing:
-            for data in value if isinstance(value, list) else (value,):
-                for index in entry.find(data):
-                    self._admit(index, state, side)
-            return
+        if entry.growing:
+            self._search_growing(entry, value, state, side, group)
+        elif isinstance(value, bytes):
+            found = entry.find(value)
+            if found:
+                self._admit_all(found, state, side, group)
+        else:
+            for data in value:
+                self._admit_all(entry.find(data), state, side, group)
+
+    def _search_growing(
+        self, entry: TxEntry, value: bytes | list[bytes], state: TxDetect, side: TxSide, group: TxGroup
+    ) -> None:
+        """Search a buffer that may have been searched before, from a little before its new bytes."""
         if side.sizes is None:
             side.sizes = {}
         known = side.sizes.get(entry, ())
@@ -166,20 +175,19 @@ class TxInspector:
         for number, data in enumerate(values):
             size = known[number] if number < len(known) else 0
             if size != len(data):
-                for index in entry.grown(data, size):
-                    self._admit(index, state, side)
-        side.sizes[entry] = tuple(map(len, values))
+                self._admit_all(entry.grown(data, size), state, side, group)
+        side.sizes[entry] = tuple([len(data) for data in values])
 
-    def _by_event(self, state: TxDetect, side: TxSide) -> None:
+    def _by_event(self, state: TxDetect, side: TxSide, group: TxGroup) -> None:
         """Add rules that wait for an event of this transaction, or of its parser among other things."""
         view = self._view
         for name in view.tx.events:
             for index in self._event_rules.get(name, ()):
-                self._admit(index, state, side)
+                self._admit(index, state, side, group)
         for name in view.app_events:
             for index in self._event_rules.get(name, ()):
                 if not _events_alone(self._signatures[index]):
-                    self._admit(index, state, side)
+                    self._admit(index, state, side, group)
 
     def _parser_events(self, state: FlowDetect, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate rules on events that belong to no transaction, once for each direction."""
@@ -209,14 +217,17 @@ class TxInspector:
             and all(test.match(ctx) for test in signature.packet_tests)
         )
 
-    def _admit(self, index: int, state: TxDetect, side: TxSide) -> None:
+    def _admit_all(self, found: tuple[int, ...], state: TxDetect, side: TxSide, group: TxGroup) -> None:
+        """Admit all rules that a pattern has found."""
+        for index in found:
+            self._admit(index, state, side, group)
+
+    def _admit(self, index: int, state: TxDetect, side: TxSide, group: TxGroup) -> None:
         """Make a rule wait for its tests, unless it was decided already or cannot concern the flow."""
+        if not group.fits[index]:
+            return
         signature: Signature = self._signatures[index]
         if not self._live >> signature.ends & 1:
-            return
-        if self._view.direction not in signature.directions:
-            return
-        if signature.protocols is not None and self._view.protocol not in signature.protocols:
             return
         if signature.spans:
             side = state.spanning()

@@ -6,6 +6,7 @@ from appliance.model.app cimport FileObject
 cdef int ABORT, COMPLETE, MATCH, NO
 
 cdef class Place:
+    cdef public object get, owner
     cdef public int progress
     cdef public bint growing, whole
 
@@ -18,7 +19,9 @@ cdef class BufferKey:
     cdef dict _places
     cdef list _asked, _known
     cpdef Place place(self, str protocol, int direction)
-    cpdef fetch(self, tx, int direction)
+    @cython.locals(place=Place)
+    cpdef fetch(self, tx, str protocol, int direction)
+    cpdef _transformed(self, value)
 
 cdef class TxView:
     cdef public object tx, source

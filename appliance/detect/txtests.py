@@ -35,9 +35,12 @@ class PayloadSource(Protocol):
 
 
 class Place:
-    """What a buffer is in one protocol and direction: when its value is final, whether it grows before."""
+    """What a buffer is in one protocol and direction: when its value is final, whether it grows before.
 
-    __slots__ = ("growing", "progress", "whole")
+    ``get`` gives its value for a transaction of the class ``owner``; others are asked by the buffer's name.
+    """
+
+    __slots__ = ("get", "growing", "owner", "progress", "whole")
 
     def __init__(self, spec: BufferSpec) -> None:
         """Take over the declaration."""
@@ -45,6 +48,8 @@ class Place:
         self.growing: bool = spec.growing
         # New instances come, but each is whole; only the data of files grow by themselves.
         self.whole: bool = spec.multi and spec.name != "file.data"
+        self.get: Any = spec.get
+        self.owner: Any = spec.owner
 
 
 class BufferKey:
@@ -82,13 +87,21 @@ class BufferKey:
             self._known[direction] = self._places.get((protocol, direction))
         return self._known[direction]
 
-    def fetch(self, tx: Transaction, direction: int) -> BufferValue:
+    def fetch(self, tx: Transaction, protocol: str, direction: int) -> BufferValue:
         """Give the value, transformed: bytes, a bounded list of instances, or None when there is none."""
-        value = tx.buffer(self.name, direction)
+        place = self.place(protocol, direction)
+        if place is not None and place.owner is type(tx):
+            value: BufferValue = place.get(tx, direction)
+        else:
+            value = tx.buffer(self.name, direction)
         if value is None and self.from_files:
             value = FILE_BUFFERS[self.name](tx, direction)
-        if value is None:
-            return None
+        if value is None or (not self.changes and isinstance(value, bytes)):
+            return value
+        return self._transformed(value)
+
+    def _transformed(self, value: bytes | list[bytes]) -> BufferValue:
+        """Apply the transforms to each of a bounded number of instances."""
         if isinstance(value, list):
             if len(value) > INSTANCES:
                 value = value[:INSTANCES]
@@ -108,7 +121,7 @@ class TxView:
     def __init__(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
         """Look at ``tx``, which belongs to ``protocol``; ``app_events`` are those of its parser."""
         self.source: PayloadSource | None = None
-        self._values: dict[int, BufferValue] = {}
+        self._values: dict[BufferKey, BufferValue] = {}
         self.turn_to(tx, direction, protocol, app_events)
 
     def turn_to(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
@@ -128,11 +141,11 @@ class TxView:
 
     def value(self, key: BufferKey) -> BufferValue:
         """Give a buffer: bytes, a list of instances, or None when there is none."""
-        number = key.number
-        if number in self._values:
-            return self._values[number]
-        found = self._values[number] = key.fetch(self.tx, self.direction)
-        return found
+        found: Any = self._values.get(key, self)  # itself: a value that no buffer has
+        if found is self:
+            found = self._values[key] = key.fetch(self.tx, self.protocol, self.direction)
+        value: BufferValue = found
+        return value
 
     def payload(self) -> tuple[bytes, int]:
         """Give the bytes of the stream that contents without buffer see, and the offset of the first."""

@@ -23,7 +23,8 @@ class BufferSpec:
     """A sticky buffer that a protocol offers to rules.
 
     ``directions`` are those in which it exists, ``progress`` the step at which its value is final,
-    ``growing`` that it may be looked at before (bodies, files), ``multi`` that it is a list.
+    ``growing`` that it may be looked at before (bodies, files), ``multi`` that it is a list. ``get`` gives
+    the value for a transaction of the class ``owner`` and a direction, as its ``buffer`` would by name.
     """
 
     name: str
@@ -32,6 +33,8 @@ class BufferSpec:
     progress: int = COMPLETE
     growing: bool = False
     multi: bool = False
+    get: Callable[[Any, int], BufferValue] | None = None
+    owner: type | None = None
 
 
 @dataclass(frozen=True, slots=True)

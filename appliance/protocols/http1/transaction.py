@@ -274,8 +274,8 @@ _TABLE: dict[str, tuple[_Getter, tuple[int, ...], int, bool, bool]] = {
 }
 _BUFFERS: dict[str, tuple[_Getter, tuple[int, ...]]] = {name: row[:2] for name, row in _TABLE.items()}
 BUFFERS = tuple(
-    BufferSpec(name, ("http",), directions, progress, growing, multi)
-    for name, (_, directions, progress, growing, multi) in _TABLE.items()
+    BufferSpec(name, ("http",), directions, progress, growing, multi, get, HttpTransaction)
+    for name, (get, directions, progress, growing, multi) in _TABLE.items()
 )
 _VALUES: dict[str, Callable[[HttpTransaction], Any]] = {
     "urilen": lambda tx: len(tx.target.normal) if tx.target.normal else None,
