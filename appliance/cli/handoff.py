@@ -27,9 +27,17 @@ def add_parser(commands: Any) -> None:
     into.add_argument("file", metavar="FILE", type=Path)
     back = actions.add_parser("open", help="let a machine pass here again that was closed by an export")
     back.add_argument("vm", metavar="VM", help="name or UUID")
+    take = actions.add_parser("take", help="take a machine here whose host is dead")
+    take.add_argument("vm", metavar="VM[/INTERFACE]", help="name or UUID, and which interface; all without")
     status = actions.add_parser("status", help="what is closed, expected, and was done")
     status.add_argument("--json", action="store_true", help="everything, for machines")
-    for action, function in ((out, _export), (into, _import), (back, _open), (status, _status)):
+    for action, function in (
+        (out, _export),
+        (into, _import),
+        (back, _open),
+        (take, _take),
+        (status, _status),
+    ):
         add_socket(action)
         action.set_defaults(run=function)
 
@@ -76,6 +84,16 @@ def _open(args: argparse.Namespace) -> int:
     return CLEAN
 
 
+def _take(args: argparse.Namespace) -> int:
+    """Only somebody who knows that the other host is dead may say this: nobody asks it any more."""
+    vm, _, interface = args.vm.partition("/")
+    found = _ask(args, {"action": "take", "vm": vm, "interface": interface})
+    if found is None:
+        return ERROR
+    print(f"being taken: {', '.join(found['interfaces'])}; `eastwall handoff status` shows them")
+    return CLEAN
+
+
 def _status(args: argparse.Namespace) -> int:
     found = _ask(args, {"action": "status"})
     if found is None:
@@ -87,6 +105,9 @@ def _status(args: argparse.Namespace) -> int:
         for uuid, interface in found[name]:
             print(f"{name}: {uuid}/{interface}")
     print(", ".join(f"{name} {count}" for name, count in found["counts"].items()))
+    for one in (found["cluster"] or {"interfaces": []})["interfaces"]:
+        where = f"{one['uuid']}/{one['interface']}"
+        print(f"{where}: {one['state']}, of {one['owner'] or 'nobody'}, revision {one['revision']}")
     for one in found["history"]:
         print(json.dumps(one))
     return CLEAN

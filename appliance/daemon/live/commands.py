@@ -41,6 +41,7 @@ class Commands:
             "restart": self._restart,
             "stop": self._stop,
             "handoff": handoff.answer,
+            "hosts": self._hosts,
         }
 
     async def answer(self, request: Message, fds: list[int]) -> Message:
@@ -111,6 +112,13 @@ class Commands:
         del request, fds
         self._supervisor.stop()
         return {}
+
+    async def _hosts(self, request: Message, fds: list[int]) -> Any:
+        del request, fds
+        ownership = self._supervisor.ownership
+        if ownership is None:
+            raise CommandError("this host is alone: the appliance file has no `cluster`")
+        return ownership.link.status()
 
     def _vm(self, request: Message) -> Vm:
         name = str(request.get("vm", ""))

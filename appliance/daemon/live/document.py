@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from appliance.config.units import Duration, Size
 from appliance.config.validate import Strict
+from appliance.handoff.document import ClusterDocument
 from appliance.sinks.documents import MetricsDocument, OutputsDocument
 
 MAX_BRIDGES = 15  # a conntrack zone has 16 bits: four for the bridge, twelve for the VLAN
@@ -97,6 +98,7 @@ class ApplianceDocument(Strict):
     control: ControlDocument = ControlDocument()
     outputs: OutputsDocument = ()
     metrics: MetricsDocument | None = None
+    cluster: ClusterDocument | None = None
 
     @model_validator(mode="after")
     def _has_traffic(self) -> Self:

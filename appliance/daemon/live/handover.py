@@ -13,7 +13,7 @@ import os
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,8 @@ class Handover:
         self.closed: set[Identity] = set(_read(self._path))
         self.expected: dict[Identity, Expected] = {}
         self.tally = Tally()
+        # Who of those found here may not pass as far as other hosts are concerned; see ownership.py.
+        self.warden: Callable[[dict[Identity, Port]], set[Identity]] = lambda _: set()
         self._arrived: asyncio.Queue[Identity] = asyncio.Queue()
         self._adopting: set[Identity] = set()
 
@@ -100,7 +102,7 @@ class Handover:
         for identity in self.expected.keys() & found.keys() - self._adopting:
             self._adopting.add(identity)
             self._arrived.put_nowait(identity)
-        return places.without(self.closed | self.expected.keys() | self._adopting)
+        return places.without(self.closed | self.expected.keys() | self._adopting | self.warden(found))
 
     async def run(self) -> None:
         """Take in the state of interfaces that have arrived, one after the other, until cancelled."""
@@ -117,27 +119,30 @@ class Handover:
         for identity, one in list(self.expected.items()):
             if now >= one.until and identity not in self._adopting:
                 del self.expected[identity]
-                self._fail(one.header, "its interface has not appeared")
+                self.fail(one.header, "its interface has not appeared")
 
     async def _adopt(self, identity: Identity) -> None:
         """Take in state and make everything be judged anew; whatever fails, the policy is in force."""
         one, port, begun = self.expected.get(identity), self.located.get(identity), time.monotonic()
         if one is None or port is None:
             return
-        carried, problem = Carried(), ""
-        try:
-            carried = await self._carrier().put(identity, port.zone, one.entries)
-        except CarryError as error:
-            problem = str(error)
+        carried, problem = await self.take_in(one.header, port.zone, one.entries)
         if one.header.held and identity[0] not in self._host.held():
             await self._host.hold(identity[0])
         else:
             await self._host.renew()
         self.expected.pop(identity, None)
         if problem:
-            self._fail(one.header, problem)
+            self.fail(one.header, problem)
         else:
-            self._done(one.header, carried, time.monotonic() - begun)
+            self.done(one.header, carried, time.monotonic() - begun)
+
+    async def take_in(self, header: Header, zone: int, entries: Sequence[Entry]) -> tuple[Carried, str]:
+        """Have workers and kernel take state in; gives what came of it, and what went wrong."""
+        try:
+            return await self._carrier().put((header.uuid, header.name), zone, entries), ""
+        except CarryError as error:
+            return Carried(), str(error)
 
     def _carrier(self) -> Carrier:
         if self.carrier is None:
@@ -174,9 +179,10 @@ class Handover:
             raise
         packed = await asyncio.to_thread(pack, entries)
         self.tally.given += 1
-        return self._header(identity, packed, revision, final=True), packed
+        return self.header(identity, packed, revision, final=True), packed
 
-    def _header(self, identity: Identity, packed: Packed, revision: int, *, final: bool) -> Header:
+    def header(self, identity: Identity, packed: Packed, revision: int, *, final: bool) -> Header:
+        """Describe what was written down of an interface."""
         return Header(
             ident=uuid.uuid4().hex,
             host=self._host.name,
@@ -213,7 +219,8 @@ class Handover:
         beside.replace(self._path)
         self.closed = closed
 
-    def _done(self, header: Header, carried: Carried, took: float) -> None:
+    def done(self, header: Header, carried: Carried, took: float) -> None:
+        """Count and tell that state was taken in, within ``took`` seconds."""
         lost = header.lost + carried.refused
         self.tally.done += 1
         self.tally.flows += carried.flows
@@ -223,7 +230,8 @@ class Handover:
         details = {"flows": carried.flows, "connections": carried.connections, "lost": lost}
         self._tell("handoff.done", header, took=round(took, 3), **details)
 
-    def _fail(self, header: Header, why: str) -> None:
+    def fail(self, header: Header, why: str) -> None:
+        """Count and tell that an interface goes on without its state."""
         self.tally.failed += 1
         self._tell("handoff.failed", header, why=why)
 

@@ -14,6 +14,7 @@ from appliance.config.errors import ConfigError
 from appliance.daemon.live.commands import Commands
 from appliance.daemon.live.control import ControlError, ControlServer
 from appliance.daemon.live.files import Appliance, load_appliance
+from appliance.daemon.live.ownership import ClusterError
 from appliance.daemon.live.statistics import snapshot
 from appliance.daemon.live.supervisor import StartError, Supervisor
 from appliance.kernel.base import KernelError
@@ -60,7 +61,10 @@ def sweep(path: Path) -> None:
 
 
 async def _protect(path: Path, appliance: Appliance) -> bool:
-    supervisor = Supervisor(path, appliance.state)
+    try:
+        supervisor = Supervisor(path, appliance.state)
+    except ClusterError as error:
+        raise StartError(error.errors) from error
     commands = Commands(supervisor)
     control = ControlServer(appliance.socket, appliance.document.control.group, commands.answer)
     metrics = appliance.document.metrics

@@ -18,7 +18,7 @@ class MoveError(Exception):
 
 
 class MoveCommands:
-    """Answers ``handoff`` requests: ``action`` is ``export``, ``import``, ``open`` or ``status``."""
+    """Answers ``handoff`` requests; ``action`` says which."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         """Speak for ``supervisor``."""
@@ -27,6 +27,7 @@ class MoveCommands:
             "export": self._export,
             "import": self._import,
             "open": self._open,
+            "take": self._take,
             "status": self._status,
         }
 
@@ -46,6 +47,7 @@ class MoveCommands:
 
     async def _export(self, request: Message, fds: list[int]) -> Any:
         """Close a machine's interfaces and write their state to the file that came along."""
+        self._by_file()
         handover, wanted = self._supervisor.handover, self._interfaces(request)
         if len(fds) != 1:
             raise MoveError("an export needs one file to write to")
@@ -65,6 +67,7 @@ class MoveCommands:
     async def _import(self, request: Message, fds: list[int]) -> Any:
         """Take in what was exported elsewhere: at once, or as soon as the interface is plugged in."""
         del request
+        self._by_file()
         if len(fds) != 1:
             raise MoveError("an import needs one file to read from")
         handover = self._supervisor.handover
@@ -84,9 +87,30 @@ class MoveCommands:
         opened = [one for one in self._interfaces(request) if await self._supervisor.handover.open(one)]
         return {"interfaces": [name for _, name in opened]}
 
+    def _by_file(self) -> None:
+        if self._supervisor.ownership is not None:
+            raise MoveError(
+                "hosts of a cluster move machines by themselves; files are for hosts that are alone"
+            )
+
+    async def _take(self, request: Message, fds: list[int]) -> Any:
+        """Take a machine's interfaces whose owner is dead; ``interface`` names one of them."""
+        del fds
+        ownership = self._supervisor.ownership
+        if ownership is None:
+            raise MoveError("this host is alone: the appliance file has no `cluster`")
+        name = str(request.get("interface", ""))
+        wanted = [one for one in self._interfaces(request) if name in {"", one[1]}]
+        taken = [one for one in wanted if ownership.driver.take(one)]
+        if not taken:
+            raise MoveError("there is nothing to take: it passes here already, or has no such interface")
+        return {"interfaces": [one for _, one in taken]}
+
     async def _status(self, request: Message, fds: list[int]) -> Any:
         del request, fds
-        return self._supervisor.handover.status()
+        ownership = self._supervisor.ownership
+        cluster = ownership.status() if ownership is not None else None
+        return self._supervisor.handover.status() | {"cluster": cluster}
 
     def _interfaces(self, request: Message) -> list[Identity]:
         name = str(request.get("vm", ""))

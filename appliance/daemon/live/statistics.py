@@ -35,6 +35,7 @@ def status(supervisor: Supervisor, now: int) -> dict[str, Any]:
         "missing_devices": list(places.missing),
         "held_interfaces": [port.interface.label for port in places.held if port.interface is not None],
         "handoff": supervisor.handover.status()["counts"],
+        "cluster": supervisor.ownership.status() if supervisor.ownership is not None else None,
         "quarantine": sorted(intent.forced),
         "reporter": crew.reporter_statistics,
     }

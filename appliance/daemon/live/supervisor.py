@@ -23,6 +23,7 @@ from appliance.daemon.live.intent import Intent, documents_key, read_intent
 from appliance.daemon.live.journal import Journal
 from appliance.daemon.live.keeper import Keeper
 from appliance.daemon.live.notify import Notifier
+from appliance.daemon.live.ownership import ownership_of
 from appliance.daemon.live.places import Places, locate
 from appliance.daemon.live.quarantine import Quarantine
 from appliance.daemon.live.rulecheck import RuleReport, check_rules
@@ -78,6 +79,7 @@ class Supervisor:
         self.notifier = Notifier()
         self.handover = Handover(state, self._as_host())
         self.handover.carrier = Carrier(self.crew, self.handover.here)
+        self.ownership = ownership_of(intent.appliance, state, self._as_host(), self.handover, self._facts)
         self._stop = asyncio.Event()
         self._again = False
         self._changing = asyncio.Lock()
@@ -89,14 +91,19 @@ class Supervisor:
         async def hold(uuid: str) -> None:
             await self.hold(uuid, held=True)
 
+        cluster = self.intent.appliance.document.cluster
         return Host(
-            name=socket.gethostname(),
+            name=cluster.name if cluster is not None else socket.gethostname(),
             place=self._place,
             renew=self.renew,
             hold=hold,
             held=lambda: self.quarantine.forced,
             note=self.journal.note,
         )
+
+    def _facts(self) -> dict[str, Any]:
+        """Give what other hosts are told of this one."""
+        return {"epoch": self.intent.epoch, "started": self.started, "bundle": 0}
 
     def _greeting(self, post: Post) -> dict[str, Any]:
         return {
@@ -132,6 +139,8 @@ class Supervisor:
             running = [tasks.create_task(child.run()) for child in self.crew.workers()]
             running.append(tasks.create_task(self.crew.keep_reporter()))
             running.append(tasks.create_task(control.serve(listener)))
+            if self.ownership is not None:
+                running.append(tasks.create_task(self.ownership.run()))
             await self._come_up()
             running.append(tasks.create_task(self._watch_devices()))
             running.append(tasks.create_task(self._tick()))
@@ -281,7 +290,7 @@ class Supervisor:
     def _needs_restart(self, intent: Intent) -> str:
         """Say which change of the appliance file cannot be made while it runs; "" for none."""
         old, new = self.intent.appliance, intent.appliance
-        fixed = ("taps", "datapath", "queues", "user", "state", "control", "metrics", "outputs")
+        fixed = ("taps", "datapath", "queues", "user", "state", "control", "metrics", "outputs", "cluster")
         changed = [name for name in fixed if getattr(old.document, name) != getattr(new.document, name)]
         if old.workers != new.workers:
             changed.append("workers")
