@@ -54,20 +54,26 @@ def run(args: argparse.Namespace) -> int:
             except ClientError as error:
                 print(f"eastwall: {error}", file=sys.stderr)
                 return ERROR
-            recorder = Recorder(file)
+            recorder, lost = Recorder(file), 0
             with contextlib.suppress(KeyboardInterrupt):
-                for frame, verdict in _frames(ours, told["interfaces"], args.seconds, args.packets):
+                for frame, verdict, before in _frames(ours, told["interfaces"], args.seconds, args.packets):
                     recorder.write(frame, verdict)
+                    lost += before
     with contextlib.suppress(ClientError):  # it has stopped: then nothing is recorded any more
         ask(args.socket, {"command": "uncapture", "number": told["number"]})
     print(f"{recorder.frames} frames in {args.out}")
+    if lost:
+        print(
+            f"eastwall: {lost} frames are missing: they came faster than they could be written",
+            file=sys.stderr,
+        )
     return CLEAN
 
 
 def _frames(
     end: socket.socket, interfaces: list[str], seconds: float, packets: int
-) -> Iterator[tuple[Frame, str]]:
-    """Give frames with what became of them."""
+) -> Iterator[tuple[Frame, str, int]]:
+    """Give frames with what became of them and how many were lost before each."""
     until = time.monotonic() + seconds if seconds else float("inf")
     number = 0
     while (left := until - time.monotonic()) > 0 and not (packets and number >= packets):
@@ -76,6 +82,6 @@ def _frames(
             continue
         data = end.recv(HEAD.size + MAX_FRAME)
         number += 1
-        now, wirelen, place, blocked = HEAD.unpack_from(data)
+        now, wirelen, lost, place, blocked = HEAD.unpack_from(data)
         name = interfaces[place] if place < len(interfaces) else None
-        yield Frame(data[HEAD.size :], _ETHERNET, now, wirelen, number, name), _VERDICTS[blocked]
+        yield Frame(data[HEAD.size :], _ETHERNET, now, wirelen, number, name), _VERDICTS[blocked], lost

@@ -11,20 +11,25 @@ from appliance.capture.base import Frame
 from appliance.model.origin import Origin
 from appliance.model.verdict import Decision, Verdict
 
-HEAD = struct.Struct("!QIHBx")  # time (ns), length on the wire, interface, verdict
+# time (ns), length on the wire, frames lost since the last one, interface, verdict
+HEAD = struct.Struct("!QIIHBx")
 MAX_FRAME = 65_600
 MAX_TAKINGS = 8
 
 
 @dataclass(slots=True)
 class Taking:
-    """One recording: of which machines (by UUID), and where to."""
+    """One recording: of which machines (by UUID), and where to.
+
+    ``lost`` counts frames that the other end was too slow for, ``told`` how many of them it knows of.
+    """
 
     number: int
     end: socket.socket
     uuids: frozenset[str]
     sent: int = 0
     lost: int = 0
+    told: int = 0
     names: dict[str, int] = field(default_factory=dict)
 
 
@@ -82,10 +87,12 @@ class Takings:
         one = origin.source or origin.target if origin is not None else None
         number = taking.names.get(one.label, 0) if one is not None else 0
         blocked = decision.verdict > Verdict.ACCEPT
-        head = HEAD.pack(frame.now, frame.wirelen, number, blocked)
+        lost = taking.lost
+        head = HEAD.pack(frame.now, frame.wirelen, lost - taking.told, number, blocked)
         try:
             taking.end.send(head + frame.data[:MAX_FRAME])
             taking.sent += 1
+            taking.told = lost
         except BlockingIOError:
             taking.lost += 1
         except OSError as error:
