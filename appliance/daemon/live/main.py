@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import pwd
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from appliance.config.errors import ConfigError
 from appliance.daemon.live.commands import Commands
 from appliance.daemon.live.control import ControlError, ControlServer
 from appliance.daemon.live.files import Appliance, load_appliance
+from appliance.daemon.live.folders import FolderError, prepare
 from appliance.daemon.live.ownership import ClusterError
 from appliance.daemon.live.statistics import snapshot
 from appliance.daemon.live.supervisor import StartError, Supervisor
@@ -22,8 +22,6 @@ from appliance.kernel.driver import KernelDriver
 from appliance.sinks.metrics import MetricsServer
 
 __all__ = ["StartError", "protect", "sweep"]
-
-_FOLDERS = ("handover", "files")
 
 
 def protect(path: Path) -> None:
@@ -83,19 +81,12 @@ def _appliance(path: Path) -> Appliance:
 
 
 def _prepare(appliance: Appliance) -> None:
-    """Make the folders that workers write to, which run as a user of their own."""
-    user = appliance.document.user
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        message = f"there is no user {user!r}: create it (`useradd --system {user}`), or name another"
-        raise StartError([ConfigError(str(appliance.path), 0, 0, "user", message)]) from None
+    """Make the folders that are needed."""
     Path(appliance.document.cache).mkdir(parents=True, exist_ok=True)
-    for name in _FOLDERS:
-        folder = appliance.state / name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.geteuid() == 0:
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
+    try:
+        prepare(appliance.state, appliance.document.user)
+    except FolderError as error:
+        raise StartError([ConfigError(str(appliance.path), 0, 0, error.field, str(error))]) from None
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

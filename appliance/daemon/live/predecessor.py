@@ -59,7 +59,8 @@ class Place:
                     file.write(json.dumps(chunk) + "\n")
             beside.replace(self._flows)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
 
     def load(self, now: float) -> Iterator[Any]:
         """Give what was written down lately, once."""
@@ -76,7 +77,8 @@ class Place:
         except OSError:
             return
         finally:
-            taken.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                taken.unlink(missing_ok=True)
 
 
 def _leave(pid: int) -> None:
