@@ -49,6 +49,7 @@ class Machine:
     def __init__(self, namespace: str, port: str, number: int) -> None:
         self.namespace = namespace
         self.port = port
+        self.number = number
         self.mac = f"02:00:00:00:00:{number:02x}"
         self.address = f"10.0.0.{number}"
         self.address6 = f"fd00::{number}"
@@ -130,14 +131,7 @@ class Switch:
         return lines
 
     def _cables(self) -> list[str]:
-        lines = []
-        for one in self.machines:
-            lines += [
-                f"link add {one.port} type veth peer name eth0 netns {one.namespace} address {one.mac}",
-                f"link set {one.port} master br0",
-                f"link set {one.port} up",
-            ]
-        return lines
+        return taps(self.machines)
 
     def __exit__(self, *_: object) -> None:
         run(
@@ -161,6 +155,18 @@ class Switch:
         self.run("nft", "-f", "-", given=rules)
 
 
+def taps(machines: list[Machine]) -> list[str]:
+    """Plug machines into ``br0``, each by a cable of its own: commands for the switch."""
+    lines = []
+    for one in machines:
+        lines += [
+            f"link add {one.port} type veth peer name eth0 netns {one.namespace} address {one.mac}",
+            f"link set {one.port} master br0",
+            f"link set {one.port} up",
+        ]
+    return lines
+
+
 class Trunk(Switch):
     """The appliance as a VM on a switch that it does not own, as on ESX: ``namespace`` is the appliance's.
 
@@ -172,33 +178,68 @@ class Trunk(Switch):
     def __init__(self, machines: int = 2) -> None:
         super().__init__(machines)
         self.foreign = f"{self.namespace}-esx"
-        for number, one in enumerate(self.machines, 1):
-            one.port = f"eth1.{100 + number}"
+        behind_vlans(self.machines)
 
     def _namespaces(self) -> list[str]:
         return [*super()._namespaces(), self.foreign]
 
     def _cables(self) -> list[str]:
-        vlans = range(101, 101 + len(self.machines))
-        lines = [
-            "link add vsw type bridge forward_delay 0 vlan_filtering 1 vlan_default_pvid 0",
-            "link set vsw up",
-            f"link add trunk type veth peer name eth1 netns {self.namespace}",
-            "link set trunk master vsw up",
+        foreign_switch(self.foreign, self.namespace, self.machines)
+        return stitches(self.machines, "br0")
+
+
+class BothShapes(Switch):
+    """One appliance with ``br0`` on the host and ``br1`` on a trunk.
+
+    Machines 1 and 2 have taps of ``br0``; 3 and 4 are on a foreign switch, behind VLANs of ``br1``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.foreign = f"{self.namespace}-esx"
+        behind_vlans(self.machines[2:])
+
+    def _namespaces(self) -> list[str]:
+        return [*super()._namespaces(), self.foreign]
+
+    def _cables(self) -> list[str]:
+        foreign_switch(self.foreign, self.namespace, self.machines[2:])
+        bridge = ["link add br1 type bridge forward_delay 0", "link set br1 up"]
+        return [*taps(self.machines[:2]), *bridge, *stitches(self.machines[2:], "br1")]
+
+
+def behind_vlans(machines: list[Machine]) -> None:
+    """Name the VLAN devices by which the appliance finds machines: VLAN 100 + number."""
+    for one in machines:
+        one.port = f"eth1.{100 + one.number}"
+
+
+def foreign_switch(foreign: str, namespace: str, machines: list[Machine]) -> None:
+    """Make a switch with VLANs in ``foreign``: a port for each machine, and the trunk to the appliance."""
+    lines = [
+        "link add vsw type bridge forward_delay 0 vlan_filtering 1 vlan_default_pvid 0",
+        "link set vsw up",
+        f"link add trunk type veth peer name eth1 netns {namespace}",
+        "link set trunk master vsw up",
+    ]
+    access = []
+    for one in machines:
+        vlan = 100 + one.number
+        lines += [
+            f"link add vm{vlan} type veth peer name eth0 netns {one.namespace} address {one.mac}",
+            f"link set vm{vlan} master vsw up",
         ]
-        access = []
-        for one, vlan in zip(self.machines, vlans, strict=True):
-            lines += [
-                f"link add vm{vlan} type veth peer name eth0 netns {one.namespace} address {one.mac}",
-                f"link set vm{vlan} master vsw up",
-            ]
-            access += [f"vlan add dev vm{vlan} vid {vlan} pvid untagged", f"vlan add dev trunk vid {vlan}"]
-        run("ip", "-n", self.foreign, "-batch", "-", given="\n".join(lines))
-        run("bridge", "-n", self.foreign, "-batch", "-", given="\n".join(access))
-        mine = ["link set eth1 up"]
-        for one, vlan in zip(self.machines, vlans, strict=True):
-            mine += [
-                f"link add link eth1 name {one.port} type vlan id {vlan}",
-                f"link set {one.port} master br0 up",
-            ]
-        return mine
+        access += [f"vlan add dev vm{vlan} vid {vlan} pvid untagged", f"vlan add dev trunk vid {vlan}"]
+    run("ip", "-n", foreign, "-batch", "-", given="\n".join(lines))
+    run("bridge", "-n", foreign, "-batch", "-", given="\n".join(access))
+
+
+def stitches(machines: list[Machine], bridge: str) -> list[str]:
+    """Make VLAN devices of the trunk the ports of a bridge: commands for the appliance."""
+    lines = ["link set eth1 up"]
+    for one in machines:
+        lines += [
+            f"link add link eth1 name {one.port} type vlan id {100 + one.number}",
+            f"link set {one.port} master {bridge} up",
+        ]
+    return lines
