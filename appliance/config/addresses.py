@@ -36,6 +36,13 @@ def _between(
     return Prefix(first.version, int(first), int(last))
 
 
+def format_range(one: Prefix) -> str:
+    """Write a range so that :func:`parse_range` reads it back."""
+    kind = ipaddress.IPv4Address if one.version == 4 else ipaddress.IPv6Address
+    first = str(kind(one.base))
+    return first if one.base == one.last else f"{first}-{kind(one.last)}"
+
+
 def parse_mac(text: str) -> bytes:
     """Read ``52:54:00:12:34:56``, with dashes, or Cisco's ``5254.0012.3456``.
 

@@ -1,0 +1,1 @@
+"""Who runs where, as hypervisors say it. See ``docs/hypervisors.md``."""
