@@ -1,7 +1,7 @@
 """Mixed load for a long time: does memory stay flat, do the counters add up?
 
 ``python -m bench.soak --minutes 60`` lets two VMs exchange small datagrams, bulk TCP, HTTP over kept and over
-new connections, at a share of what the worker can do, and now and then an attack. Every sample is printed; the
+new connections, at a share of what the worker can do, and now and then an attack. Samples are printed; the
 end says the slope of the worker's memory over the second half and whether every packet got one verdict.
 """
 

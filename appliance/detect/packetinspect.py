@@ -186,7 +186,8 @@ class PacketInspector:
         elif self._payload and not self._streamed and group.stream is not None:
             group.stream.search(self._payload, candidates)
         stream = self._tail is not None or (not self._streamed and (own or bool(self._payload)))
-        return self._shapes[place].find(ctx, packet, own, stream)
+        shapes = self._shapes[place]
+        return shapes.find(ctx, packet, own, stream)
 
     def _search_tail(self, table: PatternTable, candidates: set[int]) -> None:
         """Search what is new in the stream; what was found before is remembered while its bytes stay."""

@@ -87,7 +87,7 @@ class StreamTail:
     def unsearched(self, overlap: int) -> bytes | bytearray:
         """Give the bytes not yet searched for patterns, and ``overlap`` before them."""
         start = self.scanned - overlap - self.base
-        return bytes(memoryview(self.data)[start:]) if start > 0 else self.data
+        return self.data[start:] if start > 0 else self.data
 
     def settle(self, window: int) -> None:
         """Note that all was inspected, and keep at most ``window`` bytes of it."""

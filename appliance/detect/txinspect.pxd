@@ -13,6 +13,7 @@ cdef int ABORT, MATCH, NO
 
 cdef class TxInspector:
     cdef object _ruleset, _packets, _profile
+    cdef tuple _groups
     cdef Context _ctx
     cdef dict _event_rules
     cdef list _signatures, _ranks
@@ -23,6 +24,8 @@ cdef class TxInspector:
     cpdef inspect(self, FlowDetect state, allowed, list found)
     @cython.locals(ctx=Context, direction=int, group=TxGroup, looked=Py_ssize_t, transactions=list, tx=Transaction)
     cpdef _parser(self, Parser parser, str protocol, FlowDetect state, allowed, list found)
+    @cython.locals(groups=dict)
+    cpdef TxGroup _group(self, str protocol, int direction)
     @cython.locals(direction=int, unknown=cython.longlong)
     cpdef long long _ends(self, TxGroup group, FlowDetect state) except? -9
     @cython.locals(ctx=Context, view=TxView, state=TxDetect, side=TxSide)

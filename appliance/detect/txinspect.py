@@ -31,6 +31,7 @@ class TxInspector:
     __slots__ = (
         "_ctx",
         "_event_rules",
+        "_groups",
         "_limit",
         "_live",
         "_packets",
@@ -54,6 +55,7 @@ class TxInspector:
         self._signatures: list[Signature] = ruleset.signatures
         self._ranks: list[int] = [signature.rank for signature in ruleset.signatures]
         self._event_rules: dict[str, list[int]] = ruleset.event_rules
+        self._groups: tuple[dict[str, TxGroup], dict[str, TxGroup]] = ({}, {})
         self._limit: int = settings.tx_per_packet
         self._ctx = ctx
         self._packets = packets
@@ -92,11 +94,19 @@ class TxInspector:
                 ctx.count("detect.tx_limit")
                 break
             if group is None:
-                group = self._ruleset.tx_group(protocol, direction)
+                group = self._group(protocol, direction)
                 self._live = self._ends(group, state)
             looked += 1
             self._view.turn_to(tx, direction, protocol, parser.events)
             self._transaction(tx, group, allowed, found)
+
+    def _group(self, protocol: str, direction: int) -> TxGroup:
+        """Give what the transactions of a protocol are checked for in a direction."""
+        groups = self._groups[direction]
+        found = groups.get(protocol)
+        if found is None:
+            found = groups[protocol] = self._ruleset.tx_group(protocol, direction)
+        return found
 
     def _ends(self, group: TxGroup, state: FlowDetect) -> int:
         """Find out, once for each direction of a flow, which ends of the group's rules it has."""
