@@ -58,23 +58,30 @@ class Desk:
             StoreError: nobody knows.
         """
         if request.action is Action.TAKE_OVER:
-            return await self._store.write(Record(one.identity, self._host, self._clock()), request.promised)
+            return await self._put(one, self._host, request.promised)
         found = await self._store.read(one.identity)
         if one.request is not None:
             return 0
         if found.odd and request.action is not Action.SEIZE and not one.machine.passes:
             raise StoreError("a record that makes no sense; its owner, if there is one, writes it anew")
-        if not self._may(request.action, found):
+        if not self._may(one, request.action, found):
             one.owner = found.host
             raise LostError
         host = NOBODY if request.action is Action.RELEASE else self._host
         try:
-            return await self._store.write(Record(one.identity, host, self._clock()), found.revision)
+            return await self._put(one, host, found.revision)
         except LostError:
             one.owner = (await self._store.read(one.identity)).host
             raise
 
-    def _may(self, action: Action, found: Found) -> bool:
+    async def _put(self, one: Interface, host: str, last: int) -> int:
+        at = self._clock()
+        revision = await self._store.write(Record(one.identity, host, at), last)
+        one.wrote = at
+        return revision
+
+    def _may(self, one: Interface, action: Action, found: Found) -> bool:
         if action is Action.SEIZE or found.host == self._host:
             return True
-        return action is Action.CLAIM and found.host == NOBODY
+        old = one.machine.passes and found.record is not None and found.record.at < one.wrote
+        return action is Action.CLAIM and (found.host == NOBODY or old)

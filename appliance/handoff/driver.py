@@ -229,6 +229,10 @@ class Driver:
             self.counts["stale"] += 1
             return
         one.seen, one.owner, one.heard = revision, record.host, True
+        if one.machine.passes and record.host != self.host and record.at < one.wrote:
+            self.counts["old"] += 1  # put there from old data: nobody who takes over writes an earlier time
+            self.feed(one, Event.RECORD_GONE)
+            return
         if record.host == self.host:
             self.feed(one, Event.RECORD_OURS, revision=revision)
         else:
@@ -241,11 +245,20 @@ class Driver:
             one.seen = revision
             self.feed(one, Event.RECORD_GONE)
 
-    def complete(self, found: frozenset[Identity]) -> None:
-        """Take note of the records that the store has; others of ours are gone."""
+    def complete(self, found: Mapping[Identity, int]) -> None:
+        """Take note of all records that the store has, with revisions.
+
+        Where one that was acted upon is gone, or an older one is in its place, the store has lost data:
+        whoever passes writes its own anew.
+        """
         for identity, one in list(self.interfaces.items()):
-            if identity not in found:
-                one.seen, one.owner = 0, NOBODY
+            revision = found.get(identity, 0)
+            lost = revision < one.seen
+            if lost:
+                self.counts["lost data"] += 1
+                one.seen = revision
+            if not revision or (lost and one.machine.passes):
+                one.owner = NOBODY
                 self.feed(one, Event.RECORD_GONE)
 
     def connected(self) -> None:

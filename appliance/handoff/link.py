@@ -115,7 +115,8 @@ class Link:
             why[0] = f"{type(error).__name__}: {error}"[:200]
 
         try:
-            await asyncio.wait_for(self._connect(client, server, closed, failed), 2 * _CONNECT)
+            async with asyncio.timeout(2 * _CONNECT):
+                await self._connect(client, server, closed, failed)
             session = Session(client, self._access.document, self._receiver, self.peers, self.told.counts)
             await session.serve(over, self._describe, self._outbox, lambda: self._began(session, server))
         except (SecretError, *EXPECTED) as error:
@@ -185,7 +186,8 @@ class Link:
 async def _close(client: Client) -> None:
     """Close, whatever state the connection is in."""
     try:
-        await asyncio.wait_for(client.close(), _CLOSING)
+        async with asyncio.timeout(_CLOSING):
+            await client.close()
     except EXPECTED:
         transport = getattr(client, "_transport", None)
         if transport is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -70,10 +71,10 @@ class Timers:
         """Wait until the first one may have run out, or an earlier one was started."""
         left = min(most, self._heap[0][0] - now) if self._heap else most
         self.changed.clear()
-        try:
-            await asyncio.wait_for(self.changed.wait(), max(0.0, left))
-        except TimeoutError:
-            return
+        # Not wait_for: it may lose a cancellation that comes together with the event.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, left)):
+                await self.changed.wait()
 
 
 class Shared:
@@ -130,6 +131,7 @@ class Interface:
     machine: Machine = field(default_factory=Machine)
     owner: str = NOBODY
     seen: int = 0
+    wrote: int = 0  # time of the record that this host has written last, in ns
     peer: str = ""  # who has asked for it last
     known: str = ""  # the copy that this one has
     sent: dict[bool, Sent] = field(default_factory=dict)  # by whether it is final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
 from nats.aio.client import Client
@@ -56,8 +56,8 @@ class Receiver(Protocol):
     def odd(self, identity: Identity, revision: int) -> None:
         """There is a record that makes no sense."""
 
-    def complete(self, found: frozenset[Identity]) -> None:
-        """These are all the records there are."""
+    def complete(self, found: Mapping[Identity, int]) -> None:
+        """These are all the records there are, with their revisions."""
 
     def said(self, sender: str, message: Message) -> None:
         """Another host has said something."""
@@ -174,23 +174,24 @@ class Session:
         bucket = self._bucket_of_owners()
         while True:
             watcher: Any = await bucket.watchall()
-            found: set[Identity] = set()
+            found: dict[Identity, int] = {}
             complete = False
             while True:
                 try:
-                    entry = await asyncio.wait_for(watcher.__anext__(), _CHECK)
+                    async with asyncio.timeout(_CHECK):
+                        entry = await watcher.__anext__()
                 except TimeoutError:
                     if await self._is_behind(bucket):
                         break
                     continue
                 if entry is None:
                     complete = True
-                    self._receiver.complete(frozenset(found))
+                    self._receiver.complete(found)
                     continue
                 self._latest = max(self._latest, revision_of(entry))
                 identity = self._tell(entry)
                 if identity is not None and not complete:
-                    found.add(identity)
+                    found[identity] = revision_of(entry)
             await watcher.stop()
 
     async def _is_behind(self, bucket: KeyValue) -> bool:

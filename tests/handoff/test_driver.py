@@ -260,9 +260,31 @@ def test_records_that_are_gone_are_written_anew():
     async def scene(world, a, b):
         await owned(a, ONE, TWO)
         world.store.records.clear()
-        a.driver.complete(frozenset())
+        a.driver.complete({})
         await until(lambda: world.store.records.keys() == {ONE, TWO})
         assert a.in_force == {ONE, TWO}
+
+    play(scene)
+
+
+def test_a_store_with_old_data_stops_nobody_and_is_put_right():
+    """A copy from before the move is put back: it says that the interface is a's, under an older revision."""
+
+    async def scene(world, a, b):
+        await owned(a, ONE)
+        before = dict(world.store.records)
+        a.plug()
+        await owned(b, ONE)
+        await until(lambda: ONE not in a.driver.interfaces)
+        world.store.records = dict(before)
+        b.driver.complete({ONE: before[ONE].revision})
+        await until(lambda: world.store.records[ONE].host == "b")
+        assert b.in_force == {ONE}
+        assert not b.noted("owner.conflict")
+        await world.store.write(before[ONE].record, world.store.records[ONE].revision)  # as a new revision
+        await until(lambda: b.driver.counts["old"])
+        await until(lambda: world.store.records[ONE].host == "b")
+        assert b.in_force == {ONE}
 
     play(scene)
 

@@ -98,7 +98,7 @@ class Ownership:
         """Pass word of a record that makes no sense on."""
         self.driver.odd(identity, revision)
 
-    def complete(self, found: frozenset[Identity]) -> None:
+    def complete(self, found: Mapping[Identity, int]) -> None:
         """Pass on which records there are."""
         self.driver.complete(found)
 
