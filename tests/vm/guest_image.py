@@ -80,7 +80,7 @@ def image() -> Image:
             _unpack(cache, where)
         version = next((where / "lib/modules").iterdir())
         initramfs = where / "initramfs.gz"
-        wanted = gzip.compress(_archive(version), 1, mtime=0)
+        wanted = gzip.compress(archive(version, FIRST_MODULES, INIT), 1, mtime=0)
         if not initramfs.exists() or initramfs.read_bytes() != wanted:
             initramfs.write_bytes(wanted)
     return Image(next((where / "boot").glob("vmlinuz-*")), initramfs, version)
@@ -121,15 +121,19 @@ def _run(command: list[str], check: bool = True, **options: object) -> subproces
     return done
 
 
-def _archive(modules: Path) -> bytes:
-    """Give the initramfs as a cpio archive ("newc" format, see the kernel's initramfs buffer format)."""
+def archive(modules: Path, names: list[str], init: str) -> bytes:
+    """Give an initramfs as a cpio archive ("newc" format, see the kernel's initramfs buffer format).
+
+    It has busybox, ``init`` as the first program, and in ``/modules`` those of ``names`` with all they depend
+    on, in the order in which to load them.
+    """
     folders = ["bin", "proc", "sys", "dev", "host", "top", "root", "modules"]
     entries = [(name, 0o40755, b"") for name in folders]
     entries.append(("bin/busybox", 0o100755, BUSYBOX.read_bytes()))
-    entries.append(("init", 0o100755, INIT.encode()))
+    entries.append(("init", 0o100755, init.encode()))
     entries += [
         (f"modules/{place:02}-{module.name}", 0o100644, module.read_bytes())
-        for place, module in enumerate(_load_order(modules))
+        for place, module in enumerate(_load_order(modules, names))
     ]
     return b"".join(_record(place, *entry) for place, entry in enumerate(entries, 1)) + _record(
         0, "TRAILER!!!", 0, b""
@@ -146,14 +150,14 @@ def _padded(part: bytes) -> bytes:
     return part + bytes(-len(part) % 4)
 
 
-def _load_order(modules: Path) -> list[Path]:
-    """Give the first modules and all they depend on, each after what it needs."""
+def _load_order(modules: Path, names: list[str]) -> list[Path]:
+    """Give modules and all they depend on, each after what it needs."""
     depends: dict[str, list[str]] = {}
     for line in (modules / "modules.dep").read_text().splitlines():
         path, _, needs = line.partition(":")
         depends[path] = needs.split()
     order: dict[str, None] = {}
-    for name in FIRST_MODULES:
+    for name in names:
         path = next(path for path in depends if Path(path).stem == name)
         order |= dict.fromkeys([*reversed(depends[path]), path])
     return [modules / path for path in order]
