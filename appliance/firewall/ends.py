@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.firewall.bound import BoundPolicies, InterfacePolicy
 from appliance.firewall.judgement import EndJudgement
-from appliance.firewall.rule import IN, OUT, VERDICTS, Rule
+from appliance.firewall.rule import FRAME_RARP, IN, OUT, VERDICTS, Rule
 from appliance.firewall.subject import Subject
 from appliance.model.identity import VmInterface
 from appliance.model.verdict import Reason, Verdict
@@ -55,10 +55,7 @@ def judge_end(end: End, subject: Subject, now: int) -> EndJudgement:
     rule = table.match(subject, now, logged)
     names = tuple(logged)
     if rule is None:
-        where, way = label_of(policy), NAMES[direction]
-        reason = Reason.NONE if policy.default <= Verdict.ACCEPT else _default_reason(policy)
-        by = f"{policy.name}/default_action"
-        return EndJudgement(where, way, policy.name, policy.default, reason, by, logged=names)
+        return _by_default(end, subject, names)
     if names:
         return _by_rule(end, rule, names)
     key = (id(policy), direction, id(rule))
@@ -70,6 +67,23 @@ def judge_end(end: End, subject: Subject, now: int) -> EndJudgement:
     found = _by_rule(end, rule, names)
     _said[key] = (policy, rule, found)
     return found
+
+
+def announces(policy: InterfacePolicy, direction: int, frame: int) -> bool:
+    """Tell whether a frame tells switches where an interface is: RARP, as hypervisors send it after a move.
+
+    A default action does not keep it from leaving, since it is no traffic of the machine, and without it what
+    is sent to a machine that has moved would go to the old host. Rules that name it decide about it.
+    """
+    return frame == FRAME_RARP and direction == OUT and policy.interface is not None
+
+
+def _by_default(end: End, subject: Subject, logged: tuple[str, ...]) -> EndJudgement:
+    policy, direction = end
+    verdict = Verdict.ACCEPT if announces(policy, direction, subject.frame) else policy.default
+    reason = Reason.NONE if verdict <= Verdict.ACCEPT else _default_reason(policy)
+    by = f"{policy.name}/default_action"
+    return EndJudgement(label_of(policy), NAMES[direction], policy.name, verdict, reason, by, logged=logged)
 
 
 def _by_rule(end: End, rule: Rule, logged: tuple[str, ...]) -> EndJudgement:

@@ -17,6 +17,7 @@ SECTIONS = ("emergency", "infrastructure", "application", "default")
 
 FRAME_IPV4 = 0x0800
 FRAME_IPV6 = 0x86DD
+FRAME_RARP = 0x8035
 FIRST_ETHERTYPE = 0x0600  # what is below in its place is a length (IEEE 802.3): LLC, SNAP, spanning tree
 
 # Frames that carry other frames or packets where the kernel does not look: tags (802.1Q, 802.1ad, Q-in-Q),

@@ -11,8 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from appliance.firewall.bound import InterfacePolicy
+from appliance.firewall.ends import announces
 from appliance.firewall.match import RuleTable
-from appliance.firewall.rule import FRAME_IPV4, FRAME_IPV6, IN, OUT, VERDICTS, Action, Endpoint, Rule, Values
+from appliance.firewall.rule import (
+    FRAME_IPV4,
+    FRAME_IPV6,
+    FRAME_RARP,
+    IN,
+    OUT,
+    VERDICTS,
+    Action,
+    Endpoint,
+    Rule,
+    Values,
+)  # fmt: skip
 from appliance.kernel.text import macs, number_set
 from appliance.model.verdict import Verdict
 
@@ -69,6 +81,8 @@ def frame_rules(policy: InterfacePolicy, direction: int, now: int) -> tuple[Fram
             decided.append(reduced)
             if reduced.always:
                 return _tidy(decided)
+    if announces(policy, direction, FRAME_RARP):
+        decided.append(FrameRule(True, Members(frozenset({FRAME_RARP}))))
     decided.append(FrameRule(policy.default <= Verdict.ACCEPT))
     return _tidy(decided)
 

@@ -126,6 +126,7 @@ def test_rendering():
         'oifname { "tap2" } return',
         'oifname . vlan id { "trunk" . 7 } return',
         "meta protocol { 0x1234 } ether saddr != { 02:00:00:00:00:09 } return",
+        "meta protocol { 0x8035 } return",
         "goto bad",
     )
     assert render(frame_rules(policy, IN, 0), IN, peers, "bad") == (

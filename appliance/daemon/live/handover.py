@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from appliance.daemon.live.announce import announce
 from appliance.daemon.live.carrying import Carried, Carrier, CarryError
 from appliance.daemon.live.moves import Identity
 from appliance.daemon.live.places import Places, identity_of
@@ -85,6 +86,7 @@ class Handover:
         self.tally = Tally()
         # Who of those found here may not pass as far as other hosts are concerned; see ownership.py.
         self.warden: Callable[[dict[Identity, Port]], set[Identity]] = lambda _: set()
+        self._uplinks: list[Port] = []
         self._arrived: asyncio.Queue[Identity] = asyncio.Queue()
         self._adopting: set[Identity] = set()
 
@@ -97,6 +99,7 @@ class Handover:
         found = {identity_of(port): port for port in places.ports.ports if port.interface is not None}
         gone = (self.located.keys() - found.keys()) & self.closed
         self.located = found
+        self._uplinks = [port for port in places.ports.ports if port.uplink]
         if gone:
             self._close(self.closed - gone)
         for identity in self.expected.keys() & found.keys() - self._adopting:
@@ -113,6 +116,13 @@ class Handover:
             finally:
                 self._adopting.discard(identity)
             await self._host.place()
+            self.announce(identity)
+
+    def announce(self, identity: Identity) -> None:
+        """Tell switches that an interface which has moved passes here now."""
+        port = self.located.get(identity)
+        if port is not None and port.interface is not None:
+            announce(port.interface.mac, [one.name for one in self._uplinks if one.bridge == port.bridge])
 
     def tick(self, now: float) -> None:
         """Give up state whose interface has not come."""

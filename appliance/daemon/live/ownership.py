@@ -154,6 +154,7 @@ class Ownership:
     async def taken(self, identity: Identity, *, seized: bool, took: float) -> None:
         """Tell that an interface passes here now."""
         del seized  # told when it was claimed
+        self._handover.announce(identity)
         came = self._came.pop(identity, None)
         if came is not None:
             self._handover.done(*came, took)
