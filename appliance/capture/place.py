@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.inventory.ports import NO_VLAN, Port, PortMap
-from appliance.model.mark import GROUP, KNOWN, REPLY
+from appliance.model.mark import GROUP, KNOWN, RELATED, REPLY
 from appliance.model.origin import ORIGINAL, Origin
 from appliance.model.origin import REPLY as REVERSE
 
@@ -12,7 +12,7 @@ NO_MAC = b"\x02\x00\x00\x00\x00\x00"
 
 CHECKED = 1
 SEGMENTS = 2
-_FLAGS = 32
+_FLAGS = 64
 _PLACES = 4096  # remembered ways; more than that are forgotten all at once
 
 
@@ -55,7 +55,7 @@ class Place:
 
     def origin(self, mark: int, info: int) -> Origin:
         """Give the origin of a packet with this mark; ``info`` is ``CHECKED``, ``SEGMENTS``, both or 0."""
-        index = (mark >> 3 & 1) | (mark >> 4 & 6) | info << 3
+        index = (mark >> 3 & 33) | (mark >> 4 & 6) | info << 3
         found = self.origins[index]
         if found is None:
             found = self.origins[index] = self.make(mark, info)
@@ -71,6 +71,7 @@ class Place:
             REVERSE if mark & REPLY else ORIGINAL,
         )
         origin.known = bool(mark & KNOWN)
+        origin.related = bool(mark & RELATED)
         origin.copy = self.outdev if mark & GROUP else 0
         origin.checked = bool(info & CHECKED)
         origin.segments = bool(info & SEGMENTS)

@@ -225,7 +225,10 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
         return _CONTINUE
     bypassed = stale and flow is not None and flow.flags & F_BYPASS and flow.judged is not None
     bypassed = bypassed and flow is not None and flow.judged.verdict == Verdict.BYPASS
-    judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
+    if flow is None and work.related is None and _about_anothers(work):
+        judgement = firewall.judge_related(work.packet, work.now)
+    else:
+        judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
     if bypassed and flow is not None and not judgement.bypass:
         pipe.unbypass(flow, work)
     if judgement.notices:
@@ -240,6 +243,14 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
         return _CONTINUE
     work.decide(judgement.decision)
     return _STOP
+
+
+def _about_anothers(work: Work) -> bool:
+    """Tell whether this is an ICMP error, to who is concerned, about a connection of another worker."""
+    if work.origin is None or not work.origin.related:
+        return False
+    quoted = embedded(work.packet)
+    return quoted is not None and quoted[1] == work.packet.dst
 
 
 def _explain(work: Work, judgement: Judgement) -> None:

@@ -114,6 +114,18 @@ class Firewall:
             return answer
         return self._add_untracked(answer, packet, flow, here, now)
 
+    def judge_related(self, packet: Packet, now: int) -> Judgement:
+        """Judge an ICMP error about a connection that is allowed, but not known here.
+
+        Like a related flow, it is denied by a rule of the emergency section only.
+        """
+        here = self.packet_ends(packet)
+        block = self.guard.blocked(here, packet.src, now)
+        if block is not None:
+            return combine((block,))
+        subject = self.packet_subject(packet)
+        return combine(tuple(_related(judge_end(end, subject, now)) for end in here))
+
     def _judge_alone(self, packet: Packet, here: list[End], now: int) -> Judgement:
         """Judge a packet that has no flow by itself."""
         scan, notices = self.guard.inspect(packet, here, False, now)

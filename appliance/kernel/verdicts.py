@@ -17,6 +17,7 @@ from appliance.model.mark import (
     EPOCH_SHIFT,
     FAIL_CLOSED,
     KNOWN,
+    RELATED,
     REPLY,
     SETTLED_ORIGINAL,
     SETTLED_REPLY,
@@ -51,6 +52,7 @@ def build_inspect(table: TableBuilder, options: KernelOptions, epoch: int) -> No
         f"ct direction reply meta mark set meta mark | {REPLY:#x}",
         f"ct status confirmed meta mark set meta mark | {KNOWN:#x}",
         "meta mark set meta mark & 0xffff",
+        f"ct state related meta mark set meta mark | {RELATED:#x}",
         f"meta mark & {FAIL_CLOSED:#x} == {FAIL_CLOSED:#x} {table.counter('queued_closed')} "
         + _queue(options.queue_base, options.workers),
         f"{table.counter('queued_open')} "

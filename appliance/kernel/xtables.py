@@ -18,6 +18,7 @@ from appliance.model.mark import (
     EPOCH_SHIFT,
     FAIL_CLOSED,
     KNOWN,
+    RELATED,
     REPLY,
     SETTLED_ORIGINAL,
     SETTLED_REPLY,
@@ -124,6 +125,7 @@ def _queued(options: KernelOptions, clear: str) -> tuple[str, ...]:
         clear,
         f"-m conntrack --ctdir REPLY -j MARK --set-xmark {REPLY:#x}/{REPLY:#x}",
         f"-m conntrack --ctstatus CONFIRMED -j MARK --set-xmark {KNOWN:#x}/{KNOWN:#x}",
+        f"-m conntrack --ctstate RELATED -j MARK --set-xmark {RELATED:#x}/{RELATED:#x}",
         f"{closed} -j NFQUEUE {_queues(first, count)}",
         f"{_counted('queued_open')} -j NFQUEUE {_queues(first + count, count)} --queue-bypass",
     )

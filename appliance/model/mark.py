@@ -13,6 +13,7 @@ bit   meaning
 4     (same) an interface at one of its ends fails closed
 5     (same) the connection was known to the kernel before this packet
 6     (same) the frame was sent to many: a broadcast or multicast, of which each receiver gets a copy
+8     (same) the packet is an ICMP error about a connection that the kernel knows, or conntrack expected it
 ====  ============================================================================================
 
 Bits 0 to 2 are saved in the connection's mark, the others never are. Directions are conntrack's: the
@@ -31,6 +32,7 @@ REPLY = 0x8
 FAIL_CLOSED = 0x10
 KNOWN = 0x20
 GROUP = 0x40
+RELATED = 0x100  # bit 7 is taken by the datapath with br_netfilter
 
 EPOCH_SHIFT = 16
 EPOCH_LIMIT = 1 << 16
