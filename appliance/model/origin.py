@@ -15,8 +15,8 @@ class Origin:
     ``source`` and ``target`` are the interfaces behind the ports that the frame came in by and goes out by,
     None for an uplink. ``zone`` numbers the network segment, so that tenants with equal addresses do not mix;
     0 is the only one. ``reply`` is conntrack's direction: ``ORIGINAL``, ``REPLY``, or ``UNKNOWN``. ``known``
-    says that the kernel knew the connection before this packet, ``related`` that the packet is about a connection
-    that the kernel knows, which may be another worker's. ``copy`` is 0, or a number of its own for
+    says that the kernel knew the connection before this packet, ``related`` that the packet is about one that
+    the kernel knows, which may be another worker's. ``copy`` is 0, or a number of its own for
     each copy of a frame that was sent to many (broadcast, multicast): each is judged for its own receiver.
     ``checked`` says that the transport's checksum is right or is filled in later: do not verify it.
     ``segments`` says that the frame stands for several, which the kernel cuts it into and whose IP headers
