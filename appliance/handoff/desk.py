@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from appliance.handoff.fsm import Action, Event
@@ -10,6 +11,7 @@ from appliance.handoff.machinery import Interface, Todo
 from appliance.handoff.store import NOBODY, Found, LostError, Record, Store, StoreError
 
 _AT_ONCE = 64  # requests under way
+_TRIES = 3
 
 Answer = Callable[[Interface, Event, int, int], None]  # interface, what came of it, attempt, revision
 
@@ -59,20 +61,28 @@ class Desk:
         """
         if request.action is Action.TAKE_OVER:
             return await self._put(one, self._host, request.promised)
-        found = await self._store.read(one.identity)
-        if one.request is not None:
-            return 0
-        if found.odd and request.action is not Action.SEIZE and not one.machine.passes:
+        host = NOBODY if request.action is Action.RELEASE else self._host
+        for _ in range(_TRIES):
+            found = await self._store.read(one.identity)
+            if one.request is not None:
+                return 0
+            self._check(one, request.action, found)
+            with contextlib.suppress(LostError):  # somebody has written meanwhile: look again
+                return await self._put(one, host, found.revision)
+        raise LostError
+
+    def _check(self, one: Interface, action: Action, found: Found) -> None:
+        """Make sure that a record may be written over.
+
+        Raises:
+            LostError: it is another's.
+            StoreError: nobody can say whose it is.
+        """
+        if found.odd and action is not Action.SEIZE and not one.machine.passes:
             raise StoreError("a record that makes no sense; its owner, if there is one, writes it anew")
-        if not self._may(one, request.action, found):
+        if not self._may(one, action, found):
             one.owner = found.host
             raise LostError
-        host = NOBODY if request.action is Action.RELEASE else self._host
-        try:
-            return await self._put(one, host, found.revision)
-        except LostError:
-            one.owner = (await self._store.read(one.identity)).host
-            raise
 
     async def _put(self, one: Interface, host: str, last: int) -> int:
         at = self._clock()

@@ -120,5 +120,6 @@ class ClusterDocument(Strict):
     credentials: CredentialsDocument | None = None
     prefix: Annotated[str, AfterValidator(_prefix)] = "eastwall"
     replicas: Literal[1, 3, 5] = 1
+    follow: bool = False
     first_claim: FirstClaimDocument = FirstClaimDocument()
     timers: TimersDocument = TimersDocument()

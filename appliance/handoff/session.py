@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Protocol
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.client import JetStreamContext
 from nats.js.errors import (
     BucketNotFoundError,
     KeyDeletedError,
@@ -17,6 +18,8 @@ from nats.js.errors import (
 )
 from nats.js.kv import KeyValue
 
+from appliance.handoff.bundle import Manifest
+from appliance.handoff.bundles import SETTINGS, Bundles
 from appliance.handoff.codec import MAX_PIECE
 from appliance.handoff.document import ClusterDocument
 from appliance.handoff.lease import EXPECTED, Lease, revision_of
@@ -59,6 +62,12 @@ class Receiver(Protocol):
     def complete(self, found: Mapping[Identity, int]) -> None:
         """These are all the records there are, with their revisions."""
 
+    def wanted(self, manifest: Manifest) -> bool:
+        """Tell whether a bundle of policies is to be fetched."""
+
+    def offer(self, manifest: Manifest, packed: bytes) -> None:
+        """A bundle was fetched."""
+
     def said(self, sender: str, message: Message) -> None:
         """Another host has said something."""
 
@@ -98,9 +107,8 @@ class Session:
         Raises:
             StoreError: the buckets cannot be used, or another host has our name.
         """
-        prefix, replicas = self._document.prefix, self._document.replicas
-        self._owners = await self._bucket(f"{prefix}-owners", {**_OWNERS, "replicas": replicas})
-        hosts = await self._bucket(f"{prefix}-hosts", {**_HOSTS, "replicas": replicas})
+        self._owners = await open_bucket(self._js, self._document, "owners", _OWNERS)
+        hosts = await open_bucket(self._js, self._document, "hosts", _HOSTS)
         lease = Lease(self._document.name, hosts, self._peers, self._counts)
         await lease.take(describe())
         name = self._document.name
@@ -117,16 +125,16 @@ class Session:
                 tasks.create_task(lease.keep(describe)),
                 tasks.create_task(self._send(outbox)),
             ]
+            if self._document.follow:
+                running.append(tasks.create_task(self._follow()))
             began()
             await over.wait()
             for task in running:
                 task.cancel()
 
-    async def _bucket(self, name: str, wanted: dict[str, Any]) -> KeyValue:
-        try:
-            return await self._js.key_value(name)
-        except BucketNotFoundError:
-            return await self._js.create_key_value(bucket=name, **wanted)
+    async def _follow(self) -> None:
+        bucket = await open_bucket(self._js, self._document, "policies", SETTINGS)
+        await Bundles(bucket, self._counts).watch(self._receiver.wanted, self._receiver.offer)
 
     # Records.
 
@@ -259,6 +267,17 @@ class Session:
         if len(answer.data) > MAX_PIECE:
             raise StoreError("a piece that is too long")
         return answer.data
+
+
+async def open_bucket(
+    stream: JetStreamContext, document: ClusterDocument, name: str, settings: dict[str, Any]
+) -> KeyValue:
+    """Give a bucket of the cluster; the first host that needs it makes it."""
+    full = f"{document.prefix}-{name}"
+    try:
+        return await stream.key_value(full)
+    except BucketNotFoundError:
+        return await stream.create_key_value(bucket=full, replicas=document.replicas, **settings)
 
 
 def _away(error: BaseException) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.netns.hosts import Hosts
 from tests.netns.lab import Guest, Lab, call
-from tests.netns.running import Running
+from tests.netns.running import Running, uuid_of
 
 CLIENTS, ROUTES = 4222, 6222
 FAST = {
@@ -136,10 +136,16 @@ def cluster_of(hosts: Hosts, folder: Path, servers: int = 1, extra: str = "") ->
         cluster.stop()
 
 
+def move(hosts: Hosts, to: Running, guest: Guest, *, back: bool = False) -> None:
+    """Unplug a guest from the first host and plug it in on the second, or ``back``; wait until it passes."""
+    source, target = (hosts.two, hosts.one) if back else (hosts.one, hosts.two)
+    hosts.unplug(guest, source)
+    hosts.plug(guest, target)
+    to.wait_for(lambda: passes(to, guest), "protection", 60)
+
+
 def state_of(appliance: Running, name: str) -> str:
     """Give the state of a guest's interface on a host; "" where the host does not know it."""
-    from tests.netns.running import uuid_of
-
     found = appliance.status()["cluster"]["interfaces"]
     return next((one["state"] for one in found if one["uuid"] == uuid_of(name)), "")
 

@@ -30,6 +30,7 @@ class Hosts:
         for lab in (one, two):
             lab.ip("link", "set", UPLINK, "master", BRIDGE, "up")
         self.machines: dict[str, Guest] = {}
+        self.more: dict[str, list[Guest]] = {}  # further interfaces of a machine
 
     def vm(self, lab: Lab, name: str, number: int) -> Guest:
         """Plug in a machine with address 10.9.0.NUMBER."""
@@ -37,6 +38,22 @@ class Hosts:
         lab.ip("link", "set", guest.port, "address", "fe" + guest.mac[2:])
         self.machines[name] = guest
         return guest
+
+    def second_interface(self, guest: Guest, lab: Lab, address: str) -> Guest:
+        """Give a machine another interface ``eth1``; it is moved like a machine of its own."""
+        port, mac = f"q-{guest.name}", guest.mac[:-2] + "f" + guest.mac[-1]
+        # Each interface answers for its own address alone, though both are in one network.
+        lab.sysctl(guest, {"net.ipv4.conf.all.arp_ignore": "1", "net.ipv4.conf.all.arp_announce": "2"})
+        peer = ("type", "veth", "peer", "name", "eth1", "netns", guest.namespace, "address", mac)
+        lab.ip("link", "add", port, *peer)
+        lab.ip("link", "set", port, "address", "fe" + mac[2:])
+        lab.ip("link", "set", port, "master", BRIDGE, "up")
+        call("ip", "-n", guest.namespace, "address", "add", f"{address}/24", "dev", "eth1")
+        call("ip", "-n", guest.namespace, "link", "set", "eth1", "up")
+        made = Guest(f"{guest.name}+", guest.namespace, mac, port, lab.index(port), "eth1")
+        lab.guests[made.name] = made
+        self.more.setdefault(guest.name, []).append(made)
+        return made
 
     def unplug(self, guest: Guest, lab: Lab) -> None:
         """Take a machine's device away from its host; its connections stay open."""
@@ -53,7 +70,13 @@ class Hosts:
     def write_inventory(self, *appliances: Running) -> None:
         """Give both hosts the inventory of all machines."""
         vms = [
-            {"uuid": uuid_of(one.name), "name": one.name, "interfaces": [{"name": "eth0", "mac": one.mac}]}
+            {
+                "uuid": uuid_of(one.name),
+                "name": one.name,
+                "interfaces": [
+                    {"name": each.device, "mac": each.mac} for each in (one, *self.more.get(one.name, ()))
+                ],
+            }
             for one in self.machines.values()
         ]
         for appliance in appliances:

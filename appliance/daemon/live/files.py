@@ -12,6 +12,7 @@ from appliance.config.errors import ConfigError
 from appliance.config.load import LoadOptions
 from appliance.config.validate import validate
 from appliance.daemon.assemble import Inputs
+from appliance.daemon.live.bundled import followed
 from appliance.daemon.live.document import ApplianceDocument
 
 
@@ -72,8 +73,14 @@ class Appliance:
         )
 
 
-def load_appliance(path: Path) -> tuple[Appliance | None, list[ConfigError]]:
-    """Read the file; None with all errors when there is any."""
+def load_appliance(
+    path: Path, bundle: Path | None = None, *, follow: bool = True
+) -> tuple[Appliance | None, list[ConfigError]]:
+    """Read the file; None with all errors when there is any.
+
+    Where the host follows its cluster, documents are those of the bundle in force, or of the one in the
+    folder ``bundle``; without ``follow`` those that the file names.
+    """
     document, errors = read_document(path)
     if document is None:
         return None, errors
@@ -81,7 +88,7 @@ def load_appliance(path: Path) -> tuple[Appliance | None, list[ConfigError]]:
     errors = [*errors, *found]
     if parsed is None or errors:
         return None, errors
-    return Appliance(path.resolve(), parsed), []
+    return Appliance(path.resolve(), followed(parsed, bundle) if follow else parsed), []
 
 
 def named_files(appliance: Appliance) -> list[Path]:

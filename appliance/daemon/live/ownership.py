@@ -15,9 +15,11 @@ from typing import Any
 from appliance.config.errors import ConfigError
 from appliance.daemon.live.carrying import Carried, CarryError
 from appliance.daemon.live.files import Appliance
+from appliance.daemon.live.following import Follower
 from appliance.daemon.live.handover import Handover, Host
 from appliance.daemon.live.moves import Identity
 from appliance.daemon.live.owned import Owned
+from appliance.handoff.bundle import Manifest
 from appliance.handoff.codec import Entry, Header, Packed, pack
 from appliance.handoff.contract import HandsError
 from appliance.handoff.credentials import Access, SecretError
@@ -59,6 +61,8 @@ class Ownership:
         self._zones: dict[Identity, int] = {}
         self._came: dict[Identity, tuple[Header, Carried]] = {}
         self._renew = Shared(host.renew)
+        self.follows = document.follow
+        self.follower: Follower | None = None
         self.link = Link(access, self, host.note, self._describe)
         after = document.first_claim.pass_after
         self.driver = Driver(
@@ -74,6 +78,8 @@ class Ownership:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.driver.run())
             tasks.create_task(self.link.run())
+            if self.follower is not None:
+                tasks.create_task(self.follower.run())
 
     def _admit(self, found: dict[Identity, Port]) -> set[Identity]:
         self._zones |= {identity: port.zone for identity, port in found.items()}
@@ -82,7 +88,9 @@ class Ownership:
     def _describe(self) -> dict[str, Any]:
         driver = self.driver
         counts = {"owned": len(driver.open), "present": len(driver.here)}
-        return {"version": _version(), "instance": self._owned.instance, **counts, **self._facts()}
+        bundle = self.follower.current.number if self.follower is not None else 0
+        known = {"version": _version(), "instance": self._owned.instance, "bundle": bundle}
+        return {**known, **counts, **self._facts()}
 
     # What the link tells.
 
@@ -101,6 +109,15 @@ class Ownership:
     def complete(self, found: Mapping[Identity, int]) -> None:
         """Pass on which records there are."""
         self.driver.complete(found)
+
+    def wanted(self, manifest: Manifest) -> bool:
+        """Tell whether a bundle of policies is to be fetched."""
+        return self.follower is not None and self.follower.wanted(manifest)
+
+    def offer(self, manifest: Manifest, packed: bytes) -> None:
+        """Pass a bundle on."""
+        if self.follower is not None:
+            self.follower.offer(manifest, packed)
 
     def said(self, sender: str, message: Message) -> None:
         """Pass on what another host has said."""
@@ -182,6 +199,7 @@ class Ownership:
         now = self.driver.clock()
         return {
             **self.link.status(),
+            "bundle": self.follower.current.number if self.follower is not None else 0,
             "events": dict(self.driver.reports.counts),
             "driver": dict(self.driver.counts),
             "interfaces": [

@@ -29,10 +29,14 @@ class RuleReport:
     loaded: int = 0
 
 
-async def check_rules(path: Path) -> RuleReport:
-    """Check and compile the rules that the appliance file names, without holding up the caller."""
+async def check_rules(path: Path, bundle: Path | None = None) -> RuleReport:
+    """Check and compile the rules that the appliance file names, without holding up the caller.
+
+    With ``bundle`` those of a bundle that is not in force yet.
+    """
+    more = (str(bundle),) if bundle is not None else ()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, str(path), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", __name__, str(path), *more, stdout=asyncio.subprocess.PIPE
     )
     try:
         output, _ = await asyncio.wait_for(process.communicate(), _PATIENCE)
@@ -48,7 +52,7 @@ async def check_rules(path: Path) -> RuleReport:
 def main() -> int:
     """Run the check in this process."""
     os.nice(_NICE)
-    appliance, errors = load_appliance(Path(sys.argv[1]))
+    appliance, errors = load_appliance(*map(Path, sys.argv[1:3]))
     report = {"errors": [str(error) for error in errors], "refused": [], "loaded": 0}
     if appliance is not None:
         found = read_documents(appliance.inputs())

@@ -18,6 +18,7 @@ from appliance.daemon.live.control import ControlServer
 from appliance.daemon.live.crew import Crew, Post, posts_of
 from appliance.daemon.live.devices import DeviceWatch, read_devices
 from appliance.daemon.live.epochs import Epochs
+from appliance.daemon.live.following import follower_of
 from appliance.daemon.live.handover import Handover, Host
 from appliance.daemon.live.intent import Intent, documents_key, read_intent
 from appliance.daemon.live.journal import Journal
@@ -80,6 +81,8 @@ class Supervisor:
         self.handover = Handover(state, self._as_host())
         self.handover.carrier = Carrier(self.crew, self.handover.here)
         self.ownership = ownership_of(intent.appliance, state, self._as_host(), self.handover, self._facts)
+        if self.ownership is not None and self.ownership.follows:
+            self.ownership.follower = follower_of(state, path, self.reload, self.journal.note)
         self._stop = asyncio.Event()
         self._again = False
         self._changing = asyncio.Lock()
@@ -103,7 +106,7 @@ class Supervisor:
 
     def _facts(self) -> dict[str, Any]:
         """Give what other hosts are told of this one."""
-        return {"epoch": self.intent.epoch, "started": self.started, "bundle": 0}
+        return {"epoch": self.intent.epoch, "started": self.started}
 
     def _greeting(self, post: Post) -> dict[str, Any]:
         return {
