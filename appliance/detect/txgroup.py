@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from appliance.detect.hyperscan import PatternCache
     from appliance.detect.signature import Signature
-    from appliance.detect.txtests import BufferKey
+    from appliance.detect.txtests import BufferKey, TxTest
 
 # Values up to this size are remembered, and so many of one buffer. Where they came again too seldom, they are
 # not remembered for some time.
@@ -106,8 +106,9 @@ class TxGroup:
     """What one direction of the transactions of one protocol is checked for.
 
     ``tables`` are in the order in which their buffers become final; ``growing`` are those of them
-    that are looked at before. ``always`` are the rules that no buffer finds, ``fits`` has a 1 at the index of
-    each rule about the protocol and the direction.
+    that are looked at before. ``always`` are the rules that no buffer finds, each with those of its tests
+    that may be made at any time, since they do nothing but look. ``fits`` has a 1 at the index of each rule
+    about the protocol and the direction.
     """
 
     __slots__ = ("always", "ends", "fits", "growing", "protocol", "tables", "with_endian")
@@ -118,7 +119,7 @@ class TxGroup:
         self.with_endian: bool = protocol in _WITH_ENDIAN
         self.tables: list[TxEntry] = []
         self.growing: list[TxEntry] = []
-        self.always: list[int] = []
+        self.always: list[tuple[int, list[TxTest]]] = []
         self.fits: bytes = b""
         self.ends: int = OTHERS
 
@@ -176,7 +177,7 @@ class TxTables:
             if group.fits[signature.index]:
                 group.ends |= 1 << signature.ends
                 if self._always(signature, protocol, direction):
-                    group.always.append(signature.index)
+                    group.always.append((signature.index, _looking(signature)))
 
     def _fitting(self, protocol: str, direction: int) -> bytes:
         """Tell of each rule whether it is about the protocol and the direction."""
@@ -202,6 +203,13 @@ class TxTables:
             signature = self._signatures[index]
             found |= 1 << signature.ends
         return found
+
+
+def _looking(signature: Signature) -> list[TxTest]:
+    """Give the tests of a rule that neither do anything nor need what another has found."""
+    if signature.spans or signature.variables or signature.matchers:
+        return []
+    return [test for test in signature.tx_tests if test.looks]
 
 
 def _final(entry: TxEntry) -> int:

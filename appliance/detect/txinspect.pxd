@@ -30,8 +30,10 @@ cdef class TxInspector:
     cpdef long long _ends(self, TxGroup group, FlowDetect state) except? -9
     @cython.locals(ctx=Context, view=TxView, state=TxDetect, side=TxSide)
     cpdef _transaction(self, Transaction tx, TxGroup group, allowed, list found)
-    @cython.locals(view=TxView, tables=list, entry=TxEntry, index=Py_ssize_t)
+    @cython.locals(view=TxView, tables=list, entry=TxEntry, index=Py_ssize_t, tests=list)
     cpdef _collect(self, TxDetect state, TxSide side, TxGroup group)
+    @cython.locals(signature=Signature, test=TxTest)
+    cpdef bint _fails(self, Py_ssize_t index, list tests) except -1
     @cython.locals(found=tuple)
     cpdef _search(self, TxEntry entry, TxDetect state, TxSide side, TxGroup group)
     @cython.locals(known=tuple, values=list, number=Py_ssize_t, size=Py_ssize_t)

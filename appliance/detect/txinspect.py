@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from appliance.detect.signature import Signature
     from appliance.detect.state import FlowDetect, TxSide
     from appliance.detect.txgroup import TxEntry, TxGroup
+    from appliance.detect.txtests import TxTest
     from appliance.model.app import Parser, Transaction
 
 # Rules that one transaction keeps waiting for the rest of their buffers.
@@ -143,8 +144,9 @@ class TxInspector:
             side.enter(group)
         if not side.started:
             side.started = True
-            for index in group.always:
-                self._admit(index, state, side, group)
+            for index, tests in group.always:
+                if not self._fails(index, tests):
+                    self._admit(index, state, side, group)
         tables = group.tables
         while side.final < len(tables):
             entry: TxEntry = tables[side.final]
@@ -158,6 +160,16 @@ class TxInspector:
                 self._search(entry, state, side, group)
         if self._event_rules and (view.tx.events or view.app_events):
             self._by_event(state, side, group)
+
+    def _fails(self, index: int, tests: list[TxTest]) -> bool:
+        """Tell whether one of the tests says that a rule can never hold for the transaction."""
+        signature: Signature = self._signatures[index]
+        if not self._live >> signature.ends & 1:
+            return True
+        for test in tests:  # noqa: SIM110 - compiled, this is a loop in C; a generator is not
+            if test.check(self._view, self._ctx) == ABORT:
+                return True
+        return False
 
     def _search(self, entry: TxEntry, state: TxDetect, side: TxSide, group: TxGroup) -> None:
         """Search a buffer for patterns."""

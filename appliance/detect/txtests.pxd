@@ -42,7 +42,7 @@ cdef class TxTest:
 cdef class BufferTest(TxTest):
     cdef public BufferKey key
     cdef public list chain
-    cdef public bint absent, or_else
+    cdef public bint absent, looks, or_else
     cdef public set only
     @cython.locals(place=Place, final=bint, whole=bint, later=int)
     cpdef int check(self, TxView view, Context ctx) except? -9

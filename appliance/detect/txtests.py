@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from typing_extensions import override
 
 from appliance.detect.buffers import FILE_BUFFERS
+from appliance.detect.bytesteps import SizeStep
+from appliance.detect.content import ContentStep
 from appliance.detect.context import ABORT, MATCH, NO
 from appliance.detect.steps import Step, inspect
 from appliance.model.app import COMPLETE
@@ -158,6 +160,8 @@ class TxTest:
     __slots__ = ()
     # Whether a test that repeats may hold again for the same packet: of another file.
     at_once = False
+    # Whether the test does nothing but look at the transaction.
+    looks = False
 
     def directions(self, protocols: frozenset[str] | None) -> set[int]:  # noqa: ARG002 - most have both
         """Give the directions in which it can hold for one of ``protocols`` (None: any)."""
@@ -179,7 +183,7 @@ class TxTest:
 class BufferTest(TxTest):
     """A chain of steps on a buffer; one of its instances has to pass."""
 
-    __slots__ = ("absent", "chain", "key", "only", "or_else")
+    __slots__ = ("absent", "chain", "key", "looks", "only", "or_else")
 
     def __init__(
         self, key: BufferKey, chain: list[Step], absent: bool, or_else: bool, direction: str = ""
@@ -191,6 +195,7 @@ class BufferTest(TxTest):
         self.only = _WAYS.get(direction, {0, 1})
         self.key = key
         self.chain = chain
+        self.looks = all(_looks(step) for step in chain)
         self.absent = absent
         self.or_else = or_else
 
@@ -232,6 +237,7 @@ class ValueTest(TxTest):
     """Compare a property of the transaction; of a list, those members that ``which`` tells."""
 
     __slots__ = ("argument", "comparison", "keyword", "negated", "specs", "which")
+    looks = True
 
     def __init__(
         self,
@@ -393,6 +399,11 @@ class FileTest(TxTest):
             if answer != MATCH:
                 return answer
         return MATCH
+
+
+def _looks(step: Step) -> bool:
+    """Tell whether a step does nothing but look at the bytes."""
+    return (isinstance(step, ContentStep) and step.replace is None) or isinstance(step, SizeStep)
 
 
 def _directions(specs: dict[tuple[str, int], Any], protocols: frozenset[str] | None) -> set[int]:
