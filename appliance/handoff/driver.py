@@ -17,10 +17,11 @@ from appliance.handoff.acts import Acts
 from appliance.handoff.contract import Hands, Mail
 from appliance.handoff.desk import Desk
 from appliance.handoff.exchange import Exchange
-from appliance.handoff.fsm import PLUGGED_IN, Action, Event, State
+from appliance.handoff.fsm import Action, Event, State
 from appliance.handoff.incoming import MAX_INTERFACES, Incoming
 from appliance.handoff.machinery import Interface, Shared, Timers, Times, Todo
 from appliance.handoff.messages import Message, Wanted
+from appliance.handoff.orders import Orders
 from appliance.handoff.reports import Reports
 from appliance.handoff.store import NOBODY, Identity, Record, Store
 
@@ -67,6 +68,7 @@ class Driver:
         self._exchange = Exchange(host, mail, hands, self.counts)
         self.reports = Reports(hands, mail, times.conflict)
         self.apply = Shared(hands.apply)
+        self.orders = Orders(self)
         self._waiting: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._incoming = Incoming(self, self._exchange)
@@ -139,6 +141,8 @@ class Driver:
             else:
                 one.todo.append(Todo(action, machine.attempt, machine.promised))
         self.reports.happened(one, before, event, self.clock())
+        if machine.state is State.EXPECTING and before is not State.EXPECTING:
+            self.orders.rob_the_dead(one)
         self.go_on(one)
 
     def _tidy(self, one: Interface, before: State) -> None:
@@ -274,32 +278,3 @@ class Driver:
     def piece(self, sender: str, wanted: Wanted) -> bytes:
         """Give a piece of what was announced to a host; empty where it was not."""
         return self._exchange.piece(self.interfaces.values(), sender, wanted)
-
-    # Orders.
-
-    def freeze(self, identity: Identity) -> None:
-        """Stop an interface here, since its machine stops."""
-        if identity in self.interfaces:
-            self.feed(self.interfaces[identity], Event.FREEZE)
-
-    def thaw(self, identity: Identity) -> None:
-        """Let it go on."""
-        if identity in self.interfaces:
-            self.feed(self.interfaces[identity], Event.THAW)
-
-    def take(self, identity: Identity) -> bool:
-        """Take an interface whose owner is dead; tells whether there is anything to take."""
-        one = self.interfaces.get(identity)
-        if one is None or one.machine.state not in PLUGGED_IN or one.machine.passes:
-            return False
-        before = one.machine.attempt
-        self.feed(one, Event.TAKE)
-        if one.machine.attempt == before:
-            return False
-        one.seized = True
-        return True
-
-
-def states(interfaces: Mapping[Identity, Interface]) -> Counter[str]:
-    """Count interfaces by state."""
-    return Counter(one.machine.state.value for one in interfaces.values())

@@ -114,7 +114,7 @@ def test_frozen_by_order_and_given():
         a.flows[ONE] = FLOWS
         b.plug(ONE)
         await until(lambda: state(a) is State.OFFERING)
-        a.driver.freeze(ONE)
+        a.driver.orders.freeze(ONE)
         await until(lambda: b.in_force == {ONE})
         assert a.in_force == set()
         a.plug()
@@ -188,7 +188,7 @@ def test_a_dead_owner_is_told_of_and_robbed_by_order_alone():
         await until(lambda: b.noted("owner.lost"))
         assert b.in_force == set()
         world.exempt.add("a")
-        assert b.driver.take(ONE)
+        assert b.driver.orders.take(ONE)
         await until(lambda: b.in_force == {ONE})
         assert ("taken", ONE, True) in b.did
         assert b.noted("handoff.claimed")[0]["seized"]
@@ -196,9 +196,26 @@ def test_a_dead_owner_is_told_of_and_robbed_by_order_alone():
         a.driver.record(*_newest(world))
         await until(lambda: a.in_force == set())
         assert a.noted("owner.conflict")
-        assert not b.driver.take(ONE)
+        assert not b.driver.orders.take(ONE)
 
     play(scene)
+
+
+def test_word_that_its_host_is_dead_counts_for_that_host_also_a_little_later():
+    async def scene(world, a, b, c):
+        await owned(a, ONE)
+        a.cut = True
+        world.exempt.add("a")
+        b.driver.orders.died(ONE[0], "a")
+        b.plug(ONE)
+        await until(lambda: b.in_force == {ONE})
+        c.driver.orders.died(ONE[0], "a")  # old news: it is b's by now
+        c.plug(ONE)
+        await asyncio.sleep(0.3)
+        assert c.in_force == set()
+        assert b.in_force == {ONE}
+
+    play(scene, "a", "b", "c")
 
 
 def _newest(world):
@@ -337,7 +354,7 @@ def test_whatever_happens_in_whatever_order_one_has_it_in_the_end():
             elif what < 0.7:
                 host.cut = not host.cut
             elif what < 0.8:
-                host.driver.freeze(ONE)
+                host.driver.orders.freeze(ONE)
             await asyncio.sleep(pick.random() * 0.03)
         for host in hosts:
             host.cut = False

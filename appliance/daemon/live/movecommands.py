@@ -101,7 +101,7 @@ class MoveCommands:
             raise MoveError("this host is alone: the appliance file has no `cluster`")
         name = str(request.get("interface", ""))
         wanted = [one for one in self._interfaces(request) if name in {"", one[1]}]
-        taken = [one for one in wanted if ownership.driver.take(one)]
+        taken = [one for one in wanted if ownership.driver.orders.take(one)]
         if not taken:
             raise MoveError("there is nothing to take: it passes here already, or has no such interface")
         return {"interfaces": [one for _, one in taken]}

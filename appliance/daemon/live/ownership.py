@@ -29,6 +29,8 @@ from appliance.handoff.link import Link
 from appliance.handoff.machinery import Shared
 from appliance.handoff.messages import Message, Wanted
 from appliance.handoff.store import Record
+from appliance.inventory.events import EventKind, VmEvent
+from appliance.inventory.machines import Power
 from appliance.inventory.ports import Port
 
 _SECOND = 1_000_000_000
@@ -91,6 +93,18 @@ class Ownership:
         bundle = self.follower.current.number if self.follower is not None else 0
         known = {"version": _version(), "instance": self._owned.instance, "bundle": bundle}
         return {**known, **counts, **self._facts()}
+
+    def moved(self, event: VmEvent) -> None:
+        """Take a hypervisor's word: a machine stands still for a move, runs here, or its host is dead."""
+        mine = [one for one in self.driver.interfaces if one[0] == event.uuid]
+        if event.kind is EventKind.DEAD:
+            self.driver.orders.died(event.uuid, event.source)
+        elif event.kind is EventKind.FROZEN and event.here is not False:
+            for identity in mine:
+                self.driver.orders.freeze(identity)
+        elif event.kind is EventKind.POWERED and event.here and event.power is Power.ON:
+            for identity in mine:
+                self.driver.orders.thaw(identity)
 
     # What the link tells.
 

@@ -50,6 +50,7 @@ class MetricsCollector(Collector):
     def _samples(self, snapshot: Mapping[str, Any], now: int) -> sections.Samples:
         yield "eastwall_published_timestamp_seconds", (), now / _SECOND
         yield from sections.appliance(snapshot, self._version)
+        yield from sections.cluster(snapshot)
         yield from sections.workers(snapshot)
         yield from sections.kernel(snapshot, self._interfaces)
         yield from sections.interfaces(snapshot, self._interfaces)

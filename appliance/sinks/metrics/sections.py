@@ -6,6 +6,7 @@ or of another shape give no metrics and no error.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -96,6 +97,46 @@ def _moves(found: Mapping[str, Any]) -> Samples:
     yield from parted(found, "eastwall_handoffs_total", results, ())
     yield from parted(found, "eastwall_handoff_entries_total", kinds, ())
     yield from numbers(found, [("seconds", "eastwall_handoff_seconds_total")])
+
+
+_EVENTS = {
+    "handoff.claimed": "claimed",
+    "handoff.offered": "offered",
+    "owner.conflict": "conflict",
+    "owner.lost": "lost",
+    "owner.unknown": "unknown",
+}
+_REFUSED = {name: name for name in ("garbage", "ignored", "stale", "old", "unreadable")} | {
+    "cut off": "cut_off"
+}
+_STATES = (
+    "claiming", "owner", "offering", "frozen", "left", "given", "given away", "expecting", "adopting",
+    "taking", "waiting",
+)  # fmt: skip
+
+
+def cluster(snapshot: Mapping[str, Any]) -> Samples:
+    """Describe what this host shares with others; nothing where it is alone."""
+    found = part(snapshot, "cluster")
+    names = (
+        ("connected", "eastwall_cluster_connected"),
+        ("connections", "eastwall_cluster_connections_total"),
+        ("bundle", "eastwall_cluster_bundle"),
+    )
+    yield from numbers(found, names)
+    if not found:
+        return
+    hosts = [bool(one.get("alive")) for one in items(found, "hosts")]
+    yield "eastwall_cluster_hosts", ("alive",), float(sum(hosts))
+    yield "eastwall_cluster_hosts", ("gone",), float(len(hosts) - sum(hosts))
+    states = Counter(str(one.get("state")) for one in items(found, "interfaces"))
+    for state in _STATES:
+        yield "eastwall_cluster_interfaces", (state.replace(" ", "_"),), float(states[state])
+    yield from parted(part(found, "events"), "eastwall_cluster_events_total", _EVENTS, ())
+    sources = (part(found, "counts"), part(found, "driver"))
+    for key, label in _REFUSED.items():
+        values = [one.get(key) for one in sources]
+        yield "eastwall_cluster_refused_total", (label,), float(sum(v for v in values if isinstance(v, int)))
 
 
 _WORKER = (

@@ -50,6 +50,25 @@ _APPLIANCE = (
         "What came with moved interfaces: flows, connections, lost.",
     ),
 )
+_CLUSTER = (
+    Metric("eastwall_cluster_connected", "gauge", (), "1 when what hosts share can be asked."),
+    Metric("eastwall_cluster_connections_total", "counter", (), "Connections to servers."),
+    Metric("eastwall_cluster_bundle", "gauge", (), "Number of the published policies in force; 0 for none."),
+    Metric("eastwall_cluster_hosts", "gauge", ("state",), "Hosts: alive, gone."),
+    Metric("eastwall_cluster_interfaces", "gauge", ("state",), "Interfaces by their state on this host."),
+    Metric(
+        "eastwall_cluster_events_total",
+        "counter",
+        ("event",),
+        "claimed, offered, conflict, lost (its owner is silent), unknown (passes without the store).",
+    ),
+    Metric(
+        "eastwall_cluster_refused_total",
+        "counter",
+        ("why",),
+        "What came from others and was not applied: garbage, ignored, stale, old, unreadable, cut_off.",
+    ),
+)
 _WORKERS = (
     Metric("eastwall_worker_up", "gauge", ("worker", "kind"), "1 when the worker inspects."),
     Metric("eastwall_worker_starts_total", "counter", ("worker",), "Times the worker was started."),
@@ -122,5 +141,5 @@ _REPORTER = (
     Metric("eastwall_output_connections_total", "counter", ("output",), "Connections to the receiver."),
     Metric("eastwall_output_rotations_total", "counter", ("output",), "Files put aside."),
 )
-TABLE = (*_APPLIANCE, *_WORKERS, *_ENGINE, *_KERNEL, *_INTERFACES, *_REPORTER)
+TABLE = (*_APPLIANCE, *_CLUSTER, *_WORKERS, *_ENGINE, *_KERNEL, *_INTERFACES, *_REPORTER)
 METRICS = {metric.name: metric for metric in TABLE}

@@ -59,6 +59,11 @@ SNAPSHOT = {
     ],
     "unbound_ports": ["vnet9"], "absent_interfaces": [], "quarantine": [], "held_interfaces": [],
     "handoff": {"done": 1, "failed": 0, "given": 2, "flows": 3, "connections": 4, "lost": 0, "seconds": 0.5},
+    "cluster": {
+        "connected": True, "connections": 2, "bundle": 7, "hosts": [{"alive": True}, {"alive": False}],
+        "interfaces": [{"state": "owner"}, {"state": "owner"}, {"state": "given away"}],
+        "events": {"handoff.claimed": 2, "owner.lost": 1}, "counts": {"garbage": 3}, "driver": {"garbage": 1},
+    },
     "reporter": {
         "received": 9, "received_bytes": 900, "invalid": 0, "empty": 0, "sources": 2,
         "outputs": {
@@ -117,6 +122,15 @@ def test_values():
     assert found["eastwall_output_records_total", ("tls:logs:6514", "lost")] == 1
     assert found["eastwall_output_buffer_bytes", ("tls:logs:6514", "memory")] == 300
     assert found["eastwall_unbound_ports", ()] == 1
+    assert found["eastwall_cluster_interfaces", ("owner",)] == 2
+    assert found["eastwall_cluster_interfaces", ("given_away",)] == 1
+    assert found["eastwall_cluster_hosts", ("gone",)] == 1
+    assert found["eastwall_cluster_refused_total", ("garbage",)] == 4
+
+
+def test_a_host_that_is_alone_has_no_metrics_of_a_cluster():
+    found = samples(SNAPSHOT | {"cluster": None})
+    assert not any(name.startswith("eastwall_cluster") for name, _ in found)
 
 
 def test_every_drop_reason_has_its_label():
