@@ -25,12 +25,16 @@ class Hosts:
     def __init__(self, one: Lab, two: Lab) -> None:
         """Connect the bridges of two labs."""
         self.one, self.two = one, two
-        peer = ("type", "veth", "peer", "name", UPLINK, "netns", two.host)
-        one.ip("link", "add", UPLINK, *peer)
-        for lab in (one, two):
-            lab.ip("link", "set", UPLINK, "master", BRIDGE, "up")
         self.machines: dict[str, Guest] = {}
         self.more: dict[str, list[Guest]] = {}  # further interfaces of a machine
+        self.connect()
+
+    def connect(self) -> None:
+        """Have each host's uplink end at the other one."""
+        peer = ("type", "veth", "peer", "name", UPLINK, "netns", self.two.host)
+        self.one.ip("link", "add", UPLINK, *peer)
+        for lab in (self.one, self.two):
+            lab.ip("link", "set", UPLINK, "master", BRIDGE, "up")
 
     def vm(self, lab: Lab, name: str, number: int) -> Guest:
         """Plug in a machine with address 10.9.0.NUMBER."""

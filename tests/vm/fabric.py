@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from small_guest import SmallGuest, command_line
+from typing_extensions import override
 
 from tests.netns.hosts import UPLINK, Hosts
 from tests.netns.lab import BRIDGE, Guest, Lab
@@ -58,14 +59,18 @@ class Fabric(Hosts):
 
     def __init__(self, one: Lab, two: Lab, edge: Lab) -> None:
         """Connect the hosts with the edge, and plug a client in there."""
-        self.one, self.two, self.edge = one, two, edge
-        self.machines: dict[str, Guest] = {}
-        for name, lab in (("one", one), ("two", two)):
-            edge.ip("link", "add", name, "type", "veth", "peer", "name", UPLINK, "netns", lab.host)
-            edge.ip("link", "set", name, "master", BRIDGE, "up")
-            lab.ip("link", "set", UPLINK, "master", BRIDGE, "up")
+        self.edge = edge
+        super().__init__(one, two)
         self.client = edge.vm("c", addresses=[f"{OUTSIDE}/24"])
         self.machines["b"] = Guest("b", "", MAC, "", 0)
+
+    @override
+    def connect(self) -> None:
+        for name, lab in (("one", self.one), ("two", self.two)):
+            peer = ("type", "veth", "peer", "name", UPLINK, "netns", lab.host)
+            self.edge.ip("link", "add", name, *peer)
+            self.edge.ip("link", "set", name, "master", BRIDGE, "up")
+            lab.ip("link", "set", UPLINK, "master", BRIDGE, "up")
 
     def guest(self, lab: Lab, folder: Path, port: str, *more: str) -> SmallGuest:
         """Start the guest, or what it moves to, on one of the hosts; it is plugged in."""
