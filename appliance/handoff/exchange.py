@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from appliance.handoff.codec import Assembler, BodyError, Header, Packed, pack, unpack
 from appliance.handoff.contract import Hands, HandsError, Mail
-from appliance.handoff.fsm import State
 from appliance.handoff.machinery import Came, Interface, Sent
 from appliance.handoff.messages import Wanted
 from appliance.handoff.store import StoreError
@@ -19,7 +18,6 @@ _AT_ONCE = 2  # bodies that are being fetched; each may be large
 _WINDOW = 4  # pieces asked for at a time
 _TRIES = 3
 _WRITING = 4
-_COPIES = 2
 
 
 class Exchange:
@@ -30,8 +28,7 @@ class Exchange:
         self._host = host
         self._mail, self._hands, self._counts = mail, hands, counts
         self._fetching = asyncio.Semaphore(_AT_ONCE)
-        # Copies beforehand have room of their own, so that none holds up what comes in the end.
-        self._room = {False: asyncio.Semaphore(_COPIES), True: asyncio.Semaphore(_WRITING)}
+        self._writing = asyncio.Semaphore(_WRITING)
 
     async def write(self, one: Interface, now: float, *, final: bool) -> Sent:
         """Write an interface's state down for the host that has asked last.
@@ -43,12 +40,10 @@ class Exchange:
         earlier = one.sent.get(False)
         base = known if final and earlier is not None and earlier.header.ident == known else ""
         digests = earlier.packed.digests if base and earlier is not None else frozenset()
-        async with self._room[final]:
+        async with self._writing:
             header, packed = await self._hands.collect(one.identity, digests, final=final)
-        sent = Sent(header, packed, to, base, now)
-        if final or one.machine.state is State.OFFERING:
-            one.sent[final] = sent
-        return sent
+        one.sent[final] = Sent(header, packed, to, base, now)
+        return one.sent[final]
 
     async def write_final(self, one: Interface, now: float) -> Sent:
         """Write down what there is in the end; where that fails nothing, so that the other host may go on."""

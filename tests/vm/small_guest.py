@@ -14,7 +14,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,65 @@ def tap(lab: Lab, name: str) -> Iterator[int]:
         os.close(handle)
 
 
+def connect(path: Path, alive: Callable[[], None] = lambda: None) -> socket.socket:
+    """Connect to a socket that appears in time, while ``alive`` does not raise."""
+    end = time.monotonic() + LIMIT
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.settimeout(LIMIT)
+    while True:
+        try:
+            made.connect(str(path))
+            return made
+        except OSError as error:
+            made.close()
+            alive()
+            if time.monotonic() > end:
+                raise GuestError(f"{path}: {error}") from None
+            time.sleep(0.05)
+            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            made.settimeout(LIMIT)
+
+
+class Console:
+    """The shell on a guest's serial port."""
+
+    def __init__(self, path: Path, alive: Callable[[], None] = lambda: None) -> None:
+        """Connect to its socket."""
+        self._socket = connect(path, alive)
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def wait_ready(self) -> None:
+        """Wait until the guest serves."""
+        self._until(b"guest is ready")
+
+    def run(self, command: str) -> str:
+        """Run a command in the guest and give what it said; it has to succeed."""
+        self._socket.sendall(f"{command}; echo ended=$?.\n".encode())
+        said = self._until(b"ended=0.").decode(errors="replace")
+        return said.partition("ended=")[0]
+
+    def _until(self, mark: bytes) -> bytes:
+        said = b""
+        while mark not in said:
+            try:
+                more = self._socket.recv(4096)
+            except TimeoutError:
+                more = b""
+            said += more
+            if not more or b"ended=1." in said:
+                raise GuestError(said.decode(errors="replace"))
+        return said
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+
 class SmallGuest:
     """One QEMU process in the namespace of a lab's host. ``folder`` holds its sockets."""
 
@@ -105,8 +164,8 @@ class SmallGuest:
                 pass_fds=[handle], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         try:
-            self._qmp = self._connect("qmp")
-            self._shell = self._connect("shell")
+            self._qmp = connect(folder / "qmp", self._alive)
+            self.console = Console(folder / "shell", self._alive)
             self._rest = b""
             self._read_qmp()
             self.ask("qmp_capabilities")
@@ -114,19 +173,9 @@ class SmallGuest:
             self.close()
             raise
 
-    def _connect(self, name: str) -> socket.socket:
-        end = time.monotonic() + LIMIT
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.settimeout(LIMIT)
-        while True:
-            try:
-                made.connect(str(self.folder / name))
-                return made
-            except OSError:
-                if time.monotonic() > end or self._process.poll() is not None:
-                    made.close()
-                    raise GuestError((self.folder / "log").read_text()) from None
-                time.sleep(0.05)
+    def _alive(self) -> None:
+        if self._process.poll() is not None:
+            raise GuestError((self.folder / "log").read_text())
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """Ask QEMU over QMP and give what it returns."""
@@ -148,27 +197,6 @@ class SmallGuest:
         line, _, self._rest = self._rest.partition(b"\n")
         return json.loads(line)
 
-    def wait_ready(self) -> None:
-        """Wait until the guest serves."""
-        self._until(b"guest is ready")
-
-    def shell(self, command: str) -> str:
-        """Run a command in the guest and give what it said; it has to succeed."""
-        self._shell.sendall(f"{command}; echo ended=$?.\n".encode())
-        said = self._until(b"ended=0.").decode(errors="replace")
-        return said.partition("ended=")[0]
-
-    def _until(self, mark: bytes) -> bytes:
-        said = b""
-        while mark not in said:
-            try:
-                said += self._shell.recv(4096) or b"\nno more"
-            except TimeoutError:
-                raise GuestError(said.decode(errors="replace")) from None
-            if said.endswith(b"\nno more") or b"ended=1." in said:
-                raise GuestError(said.decode(errors="replace"))
-        return said
-
     def migrate(self, where: str) -> None:
         """Move to the QEMU that listens there; this one has stopped when it returns."""
         self.ask("migrate", uri=where)
@@ -184,7 +212,7 @@ class SmallGuest:
 
     def close(self) -> None:
         """End it at once; its tap goes with it."""
-        for one in ("_qmp", "_shell"):
+        for one in ("_qmp", "console"):
             if hasattr(self, one):
                 getattr(self, one).close()
         self._process.kill()

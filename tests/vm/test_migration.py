@@ -34,7 +34,7 @@ def guest(net, tmp_path):
     """The guest on the first host; its pings get out, as long as nobody denies that."""
     made = net.guest(net.one, tmp_path / "first", "tap0")
     try:
-        made.wait_ready()
+        made.console.wait_ready()
         with net.watch("one") as seen:
             assert until(lambda: seen.read().pings)
         yield made
