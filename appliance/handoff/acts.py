@@ -56,7 +56,7 @@ class Acts:
         self._save()
         await self._driver.apply()
         if one.expecting or one.seized:
-            took = self._driver.clock() - one.plugged
+            took = self._driver.clock() - max(one.plugged, one.announced)
             await self._hands.taken(one.identity, seized=one.seized, took=took)
         one.expecting, one.seized = 0.0, False
         one.forget()

@@ -46,7 +46,10 @@ class Hands(Protocol):
         """Take state in; whatever fails, the interface will be under its policy."""
 
     async def taken(self, identity: Identity, *, seized: bool, took: float) -> None:
-        """Note that an interface passes that was another host's; it took so many seconds since it came."""
+        """Note that an interface passes that was another host's.
+
+        ``took`` is in seconds, since it and its state were there.
+        """
 
     async def drop(self, identity: Identity) -> None:
         """Let go of an interface's flows."""

@@ -55,6 +55,7 @@ class Incoming:
             came.header = header
             self._driver.feed(one, event, revision=header.revision)
         elif one.fetching != header.ident:
+            one.announced = self._driver.clock() if event is Event.STATE else one.announced
             one.fetching = header.ident
             owner = one.owner
             self._driver.start(lambda: self._fetch(one, event, header, owner))

@@ -144,6 +144,7 @@ class Interface:
     storing: bool = False
     since: float = 0.0  # when the present state began
     plugged: float = 0.0
+    announced: float = 0.0  # when its owner has said that the state in the end is there
     expecting: float = 0.0  # when it was first found to be another's
     heard: bool = False  # the store has said something of it since it was plugged in
     alone: bool = False  # passes without a word of the store, as the appliance file allows
