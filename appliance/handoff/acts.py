@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from appliance.handoff.store import NOBODY
 if TYPE_CHECKING:
     from appliance.handoff.driver import Driver
 
+_GRACE = 0.2  # seconds; a machine that leaves within them needs no copy beforehand
 _OFTEN = 1.0  # seconds for which a copy is sent again rather than made anew
 
 
@@ -83,14 +85,28 @@ class Acts:
             self._mail.tell(host, message)
 
     async def _send_copy(self, one: Interface) -> None:
-        sent = one.sent.get(False)
-        if sent is None or sent.to != one.peer or self._driver.clock() - sent.at > _OFTEN:
-            try:
-                sent = await self._exchange.write(one, self._driver.clock(), final=False)
-            except HandsError:
-                self._driver.counts["failed"] += 1
-                return
-        self._say(one.peer, Message(Event.COPY, one.identity, header=sent.header))
+        """Have a copy written beside other actions: what comes in the end must not wait for it."""
+        if not one.copying:
+            one.copying = True
+            self._driver.start(lambda: self._copy(one))
+
+    async def _copy(self, one: Interface) -> None:
+        try:
+            await asyncio.sleep(_GRACE)
+            if one.machine.state is State.OFFERING:
+                await self._write_copy(one)
+        except HandsError:
+            self._driver.counts["failed"] += 1
+        finally:
+            one.copying = False
+        self._driver.go_on(one)
+
+    async def _write_copy(self, one: Interface) -> None:
+        sent, now = one.sent.get(False), self._driver.clock()
+        if sent is None or sent.to != one.peer or now - sent.at > _OFTEN:
+            sent = await self._exchange.write(one, now, final=False)
+        if one.machine.state is State.OFFERING:
+            self._say(one.peer, Message(Event.COPY, one.identity, header=sent.header))
 
     async def _send_state(self, one: Interface) -> None:
         sent = one.sent.get(True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from appliance.handoff.codec import Assembler, BodyError, Header, Packed, pack, unpack
 from appliance.handoff.contract import Hands, HandsError, Mail
+from appliance.handoff.fsm import State
 from appliance.handoff.machinery import Came, Interface, Sent
 from appliance.handoff.messages import Wanted
 from appliance.handoff.store import StoreError
@@ -18,6 +19,7 @@ _AT_ONCE = 2  # bodies that are being fetched; each may be large
 _WINDOW = 4  # pieces asked for at a time
 _TRIES = 3
 _WRITING = 4
+_COPIES = 2
 
 
 class Exchange:
@@ -28,7 +30,8 @@ class Exchange:
         self._host = host
         self._mail, self._hands, self._counts = mail, hands, counts
         self._fetching = asyncio.Semaphore(_AT_ONCE)
-        self._writing = asyncio.Semaphore(_WRITING)
+        # Copies beforehand have room of their own, so that none holds up what comes in the end.
+        self._room = {False: asyncio.Semaphore(_COPIES), True: asyncio.Semaphore(_WRITING)}
 
     async def write(self, one: Interface, now: float, *, final: bool) -> Sent:
         """Write an interface's state down for the host that has asked last.
@@ -40,10 +43,12 @@ class Exchange:
         earlier = one.sent.get(False)
         base = known if final and earlier is not None and earlier.header.ident == known else ""
         digests = earlier.packed.digests if base and earlier is not None else frozenset()
-        async with self._writing:
+        async with self._room[final]:
             header, packed = await self._hands.collect(one.identity, digests, final=final)
-        one.sent[final] = Sent(header, packed, to, base, now)
-        return one.sent[final]
+        sent = Sent(header, packed, to, base, now)
+        if final or one.machine.state is State.OFFERING:
+            one.sent[final] = sent
+        return sent
 
     async def write_final(self, one: Interface, now: float) -> Sent:
         """Write down what there is in the end; where that fails nothing, so that the other host may go on."""

@@ -140,6 +140,7 @@ class Interface:
     fetching: str = ""  # ident of what is being fetched
     todo: deque[Todo] = field(default_factory=deque)
     working: bool = False
+    copying: bool = False
     request: Todo | None = None
     storing: bool = False
     since: float = 0.0  # when the present state began
@@ -155,7 +156,8 @@ class Interface:
     def idle(self) -> bool:
         """Tell whether nothing is left to know about it."""
         busy = self.working or self.storing or self.request is not None or bool(self.todo)
-        return self.machine.state is State.ABSENT and not busy and not self.fetching
+        busy = busy or self.copying or bool(self.fetching)
+        return self.machine.state is State.ABSENT and not busy
 
     def forget(self) -> None:
         """Let go of what was sent and received."""
