@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from appliance.capture.base import CaptureError
-from appliance.cli import capture, check, cluster, explain, handoff, hosts, live, replay, rules, run, top
+from appliance.cli import capture, check, cluster, explain, handoff, hosts, live, replay, rules, run, top, vm
 from appliance.cli.status import ERROR, INTERRUPTED
 from appliance.sinks.eve import SinkError
 
@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"eastwall {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (run, live, handoff, hosts, cluster, top, capture, replay, explain, check, rules):
+    for module in (run, live, handoff, vm, hosts, cluster, top, capture, replay, explain, check, rules):
         module.add_parser(commands)
     return parser
 

@@ -19,6 +19,7 @@ from appliance.engine.pipeline import Pipeline
 from appliance.firewall.bound import BoundPolicies
 from appliance.inventory.document import load_inventory
 from appliance.inventory.inventory import Inventory
+from appliance.inventory.registry import Registry
 from appliance.policy.bound import PolicyBook
 from appliance.policy.load import load_files, policy_files
 from appliance.policy.policyset import PolicySet
@@ -42,6 +43,7 @@ class Inputs:
     epoch: int = 1
     detection: bool = True  # False: rules are not read
     bind: bool = True  # False: policies are checked, and bound later by the book
+    known: Inventory | None = None  # the inventory, where it comes from hypervisors and not from a file
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Documents:
     inventory: Inventory | None = None
     book: PolicyBook | None = None
     bound: BoundPolicies | None = None
+    registry: Registry | None = None  # of the inventory, where it was made already
     rules: LoadedRules = field(default_factory=LoadedRules)
     errors: list[ConfigError] = field(default_factory=list)
 
@@ -64,7 +67,8 @@ def read_documents(inputs: Inputs) -> Documents:
     found = Documents()
     found.settings, errors = load_settings(inputs.options)
     found.errors += errors
-    if inputs.inventory is not None:
+    found.inventory = inputs.known
+    if inputs.inventory is not None and inputs.known is None:
         found.inventory, errors = load_inventory(inputs.inventory)
         found.errors += errors
     if inputs.policies:
@@ -137,6 +141,7 @@ def make_pipeline(
     return build_pipeline(
         settings if recorded else replace(settings, eve=()),
         inventory=documents.inventory,
+        registry=documents.registry,
         bound=documents.bound,
         ruleset=documents.rules.ruleset,
         thresholds=documents.rules.thresholds,

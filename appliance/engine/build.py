@@ -36,6 +36,7 @@ def build_pipeline(
     settings: Settings,
     *,
     inventory: Inventory | None = None,
+    registry: Registry | None = None,
     bound: BoundPolicies | None = None,
     ruleset: Ruleset | None = None,
     thresholds: ThresholdConfig | None = None,
@@ -45,7 +46,8 @@ def build_pipeline(
     """Make every part once; parts that nobody asked for stay None and cost nothing.
 
     ``clock`` gives a running time in ns and turns rule profiling on. ``magic`` names the type of a file from
-    its first bytes; it is asked only where rules or outputs want to know.
+    its first bytes; it is asked only where rules or outputs want to know. ``registry`` is that of the
+    inventory, where there is one already: to make one of many interfaces takes a while.
     """
     host_os = HostOs(settings.host_os, inventory)
     needs = ruleset.needs if ruleset is not None else frozenset()
@@ -68,7 +70,7 @@ def build_pipeline(
     pipe.let_go = let_go(settings.app)
     pipe.file_drain.patient = "store" in needs
     if inventory is not None:
-        pipe.registry = Registry(inventory)
+        pipe.registry = registry if registry is not None else Registry(inventory)
     if bound is not None and not bound.empty:
         pipe.bound = bound
         pipe.firewall = Firewall(bound, settings)

@@ -71,8 +71,23 @@ def renew(pipe: Pipeline, work: Work, flow: Flow) -> None:
 
 
 def _rebind(pipe: Pipeline, work: Work, flow: Flow) -> None:
-    """Find the interfaces of a flow in the inventory of now; those that are gone are known no more."""
+    """Find the interfaces of a flow in the inventory of now; those that are gone are known no more.
+
+    Where an end is another than before, what was said of the flow was said by others: it is judged anew.
+    """
+    before = (_identity(flow.client_if), _identity(flow.server_if))
     flow.client_if, flow.server_if = _own(pipe, flow.client_if), _own(pipe, flow.server_if)
+    _complete(work, flow)
+    if flow.judged is not None and before != (_identity(flow.client_if), _identity(flow.server_if)):
+        flow.judged.epoch = -1
+
+
+def _identity(interface: VmInterface | None) -> tuple[str, str] | None:
+    return (interface.vm.uuid, interface.name) if interface is not None else None
+
+
+def _complete(work: Work, flow: Flow) -> None:
+    """Fill in ends that come to be known with this packet."""
     packet = work.packet
     if work.related is not None or packet.proto != flow.proto:
         return

@@ -5,6 +5,7 @@ It ends when its standard input does, so that it does not outlive the supervisor
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from appliance.hypervisor import static, virt, vsphere
 from appliance.hypervisor.emitter import Emitter
 from appliance.hypervisor.options import ProviderError
 
+_PR_SET_PDEATHSIG = 1
 _RUN: dict[str, Callable[[dict[str, Any], Emitter], None]] = {
     "static": static.run,
     "libvirt": virt.run,
@@ -26,6 +28,7 @@ _RUN: dict[str, Callable[[dict[str, Any], Emitter], None]] = {
 
 def main() -> int:
     """Tell of machines until told to stop."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # should it hang by then
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the supervisor
     options = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()

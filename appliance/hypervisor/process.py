@@ -56,6 +56,7 @@ class Provider:
         self.options = options
         self.tally = Tally()
         self.connected = False
+        self.told = False  # what others were told of that
         self.why = "has not answered yet"
         self.answered = False  # it has said once all that it knows
         self.intake = intake

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
-from appliance.inventory.machines import Machine, Power
+from appliance.inventory.machines import Machine, Nic, Power
 
 
 class EventKind(enum.Enum):
@@ -75,11 +75,22 @@ def between(old: Machine | None, new: Machine | None, at: int, provider: str = "
     if old is None:
         return [VmEvent(EventKind.APPEARED, *about, here=new.here, power=new.power)]
     found = []
-    if new.here != old.here or (new.host != old.host and old.host):
+    if _differs(old.here, new.here) or _differs(old.host, new.host):
         found.append(VmEvent(EventKind.MOVED, *about, source=old.host or "", here=new.here, power=new.power))
     changed = tuple(name for name in _COMPARED if getattr(old, name) != getattr(new, name))
+    if changed == ("nics",) and _unplugged(old) == _unplugged(new):
+        changed = ()  # it is plugged in somewhere else, which is no news of the machine
     if changed:
         found.append(VmEvent(EventKind.CHANGED, *about, here=new.here, power=new.power, changed=changed))
-    if new.power != old.power:
+    if _differs(old.power, new.power):
         found.append(VmEvent(EventKind.POWERED, *about, here=new.here, power=new.power))
     return found
+
+
+def _differs(old: object, new: object) -> bool:
+    """Tell whether both are known and differ; what is learnt, or known no longer, has not happened."""
+    return old is not None and new is not None and old != new
+
+
+def _unplugged(machine: Machine) -> tuple[Nic, ...]:
+    return tuple(replace(nic, port=None) for nic in machine.nics)

@@ -52,7 +52,18 @@ class Binder:
 
     def policy_for(self, one: VmInterface) -> str:
         """Give the name of the policy, "" when no binding matches and there is no default."""
+        found = self._binding_for(one)
+        return found.policy if found is not None else self._default
+
+    def reason_for(self, one: VmInterface) -> str:
+        """Say why an interface has its policy: the keys of the binding, ``default``, or ``unknown``."""
+        found = self._binding_for(one)
+        if found is None:
+            return "default" if self._default else "unknown"
+        return ", ".join(f"{key} {getattr(found, key)}" for key in WEIGHTS if getattr(found, key) is not None)
+
+    def _binding_for(self, one: VmInterface) -> BindingModel | None:
         keys = {one.mac.hex(), one.vm.uuid, one.vm.name}
         near = [entry for key in keys for entry in self._direct.get(key, ())] + self._other
-        found = [(*entry[:2], entry[2].policy) for entry in near if matches(entry[2], one)]
-        return min(found)[2] if found else self._default
+        found = [entry for entry in near if matches(entry[2], one)]
+        return min(found, key=lambda entry: entry[:2])[2] if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from appliance.firewall.bound import (
@@ -59,6 +59,7 @@ class PolicyBook:
         self._inventory = inventory
         self._compiler = _Compiler(whole, inventory)
         self._binder = Binder(whole)
+        self._by_identity = {(one.vm.uuid, one.name): one for one in inventory.interfaces}
 
     def bind(self, epoch: int = 1, forced: Mapping[str, str] | None = None) -> BoundPolicies:
         """Give every interface its policy; ``epoch`` has to differ from that of the policies in force before.
@@ -75,6 +76,33 @@ class PolicyBook:
             for one in self._inventory.interfaces
         )
         return BoundPolicies(policies, unknown, epoch)
+
+    def over(self, inventory: Inventory) -> PolicyBook:
+        """Give the same policies against another inventory."""
+        return PolicyBook(self.whole, inventory)
+
+    def reason(self, one: VmInterface, forced: Mapping[str, str]) -> str:
+        """Say why an interface has its policy: see :meth:`Binder.reason_for`."""
+        return "quarantine" if one.vm.uuid in forced else self._binder.reason_for(one)
+
+    def says(
+        self, here: Collection[tuple[str, str]], forced: Mapping[str, str]
+    ) -> dict[tuple[str, str], tuple[object, ...]]:
+        """Give what tells whether policies of interfaces (UUID, name) are the same in another book of them.
+
+        That are the interface itself, the name of its policy, and what the inventory makes of the names that
+        the policy's rules hold: addresses, and interfaces as far as they are ``here``. For ``("", "")`` it is
+        what the policy for unknown ends says.
+        """
+        known: dict[tuple[str, str], tuple[object, ...]] = {}
+        places = {one: self._by_identity[one].index for one in here if one in self._by_identity}
+        found = {("", ""): self._compiler.named(self.whole.unknown, None, places, known)}
+        for identity, index in places.items():
+            one = self._inventory.interfaces[index]
+            name = forced.get(one.vm.uuid) or self._binder.policy_for(one) or self.whole.unknown
+            own = (one.vm, one.name, one.mac, one.network, one.vlan, one.addresses, one.tags, one.port)
+            found[identity] = (*own, name, self._compiler.named(name, one.vm, places, known))
+        return found
 
 
 class _Compiler:
@@ -93,6 +121,29 @@ class _Compiler:
             return self._policy(name, None)
         return plain_policy("unknown", _VERDICTS[name])
 
+    def named(
+        self,
+        name: str,
+        vm: Vm | None,
+        places: Mapping[tuple[str, str], int],
+        known: dict[tuple[str, str], tuple[object, ...]],
+    ) -> tuple[object, ...]:
+        """Give what the inventory makes of the names in a policy's rules; ``known`` keeps answers."""
+        if name not in self._whole.policies:
+            return ()
+        line, _ = lineage(self._whole.policies, name)
+        self._learn(name, line)
+        key = (name, vm.uuid if vm is not None and self._personal[name] else "")
+        if key not in known:
+            rules = [self._resolver.rule(entry, vm) for entry in self._entries[name]]
+            ends = [end for rule in rules for end in (rule.source, rule.destination) if end is not None]
+            known[key] = tuple(
+                (end.ranges, frozenset(one for one, index in places.items() if index in end.interfaces))
+                for end in ends
+                if end.interfaces
+            )
+        return known[key]
+
     def for_interface(self, name: str, one: VmInterface, unknown: InterfacePolicy) -> InterfacePolicy:
         """Make the policy of an interface."""
         compiled = self._policy(name, one.vm) if name else unknown
@@ -100,13 +151,16 @@ class _Compiler:
 
     def _policy(self, name: str, vm: Vm | None) -> InterfacePolicy:
         line, _ = lineage(self._whole.policies, name)
-        if name not in self._entries:
-            self._entries[name] = effective_rules(line)
-            self._personal[name] = any(self._speaks_of_self(entry[3]) for entry in self._entries[name])
+        self._learn(name, line)
         key = (name, vm.uuid if vm is not None and self._personal[name] else "")
         if key not in self._done:
             self._done[key] = self._compile(name, line, vm)
         return self._done[key]
+
+    def _learn(self, name: str, line: list[PolicyModel]) -> None:
+        if name not in self._entries:
+            self._entries[name] = effective_rules(line)
+            self._personal[name] = any(self._speaks_of_self(entry[3]) for entry in self._entries[name])
 
     def _speaks_of_self(self, rule: RuleModel) -> bool:
         return uses_self(rule.source, self._whole) or uses_self(rule.destination, self._whole)

@@ -12,6 +12,7 @@ from appliance.daemon.live.movecommands import MoveCommands, MoveError
 from appliance.daemon.live.quarantine import find_vm
 from appliance.daemon.live.statistics import status
 from appliance.daemon.live.supervisor import ReloadResult, Supervisor
+from appliance.daemon.live.vmcommands import VmCommands, VmError
 from appliance.model.identity import Vm
 
 _MAX_FLOWS = 100_000
@@ -42,6 +43,7 @@ class Commands:
             "stop": self._stop,
             "handoff": handoff.answer,
             "hosts": self._hosts,
+            "vm": VmCommands(supervisor).answer,
         }
 
     async def answer(self, request: Message, fds: list[int]) -> Message:
@@ -51,7 +53,7 @@ class Commands:
             return {"error": f"unknown command; known: {', '.join(self._handlers)}"}
         try:
             return {"result": await handler(request, fds)}
-        except (CommandError, MoveError) as error:
+        except (CommandError, MoveError, VmError) as error:
             return {"error": str(error)}
 
     async def _status(self, request: Message, fds: list[int]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Crew:
         self.reporter = ReporterProcess(len(posts) + 1)  # the last one is for the supervisor's own records
         self.reporter_statistics: Message = {}
         self.all_ready = asyncio.Event()
+        # Gives descriptors that go along with the greeting; they are closed afterwards.
+        self.more: Callable[[], tuple[int, ...]] = tuple
         self._greet = greet
         self._outputs = outputs
         self._calls = itertools.count(1)
@@ -91,7 +94,10 @@ class Crew:
 
     def _equip(self, post: Post) -> Callable[[Child], None]:
         def started(child: Child) -> None:
-            child.send(self._greet(post), (self.reporter.worker_end(post.number).fileno(),))
+            fds = (self.reporter.worker_end(post.number).fileno(), *self.more())
+            child.send(self._greet(post), fds)
+            for fd in fds[1:]:
+                os.close(fd)
 
         return started
 

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from appliance.config.units import Duration, Size
 from appliance.config.validate import Strict
 from appliance.handoff.document import ClusterDocument
+from appliance.hypervisor.document import ProvidersDocument
 from appliance.sinks.documents import MetricsDocument, OutputsDocument
 
 MAX_BRIDGES = 15  # a conntrack zone has 16 bits: four for the bridge, twelve for the VLAN
@@ -84,6 +85,7 @@ class ApplianceDocument(Strict):
     taps: Annotated[tuple[TapDocument, ...], Field(max_length=16)] = ()
     policies: Paths = ()
     inventory: str = ""
+    hypervisors: ProvidersDocument = ()
     rules: Paths = ()
     settings: str = ""
     workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)] | None = None

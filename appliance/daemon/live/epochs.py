@@ -44,13 +44,18 @@ class Epochs:
             return self.current
         return self.advance(documents)
 
+    def keep(self, documents: str) -> None:
+        """Take note that other documents say the same of every connection, so that their epoch stays."""
+        self._write(self.current, documents)
+
     def advance(self, documents: str | None = None) -> int:
         """Make everything the kernel remembers out of date; noted before it is used."""
-        self.current += 1
-        if documents is not None:
-            self._fingerprint = documents
+        self._write(self.current + 1, self._fingerprint if documents is None else documents)
+        return self.current
+
+    def _write(self, epoch: int, documents: str) -> None:
+        self.current, self._fingerprint = epoch, documents
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps({"epoch": self.current, "fingerprint": self._fingerprint}))
         beside.replace(self._path)
-        return self.current

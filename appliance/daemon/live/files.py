@@ -14,6 +14,7 @@ from appliance.config.validate import validate
 from appliance.daemon.assemble import Inputs
 from appliance.daemon.live.bundled import followed
 from appliance.daemon.live.document import ApplianceDocument
+from appliance.inventory.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ class Appliance:
         forced: Mapping[str, str] | None = None,
         detection: bool = True,
         tap: bool = False,
+        known: Inventory | None = None,
     ) -> Inputs:
         """Give what an engine is assembled from; a tap only reports.
 
         ``forced`` are machines in quarantine, with the policy that holds them; without ``detection`` no rules
-        are read.
+        are read. ``known`` is the inventory where hypervisors tell it.
         """
         document = self.document
         options = LoadOptions(
@@ -65,6 +67,7 @@ class Appliance:
             options,
             policies=tuple(self.named(name) for name in document.policies),
             inventory=self.named(document.inventory) if document.inventory else None,
+            known=known,
             rules=tuple(self.named(name) for name in document.rules),
             cache=Path(document.cache),
             forced=forced or {},

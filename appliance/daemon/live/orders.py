@@ -13,9 +13,12 @@ from appliance.daemon.live.channel import Channel, ChannelClosedError, Message
 from appliance.daemon.live.files import load_appliance
 from appliance.daemon.live.loading import Loader
 from appliance.daemon.live.moves import Moves
+from appliance.daemon.live.rebinding import Rebinding
+from appliance.daemon.live.told import View
 from appliance.daemon.live.wire import unpack_ports
 from appliance.daemon.live.worker import Worker
 from appliance.inventory.inventory import Inventory
+from appliance.inventory.machines import inventory_of
 
 _MAX_FLOWS = 10_000  # in one answer
 
@@ -24,9 +27,21 @@ class Orders:
     """Carries out the orders that come over ``channel``, between two batches of packets."""
 
     def __init__(
-        self, channel: Channel, worker: Worker, documents: Documents, path: Any, *, tap: bool
+        self,
+        channel: Channel,
+        worker: Worker,
+        documents: Documents,
+        path: Any,
+        *,
+        tap: bool,
+        machines: View | None = None,
     ) -> None:
-        """Serve ``worker``, which was made from ``documents``; ``path`` is the appliance file."""
+        """Serve ``worker``, which was made from ``documents``; ``path`` is the appliance file.
+
+        ``machines`` are those that the inventory was made of, where hypervisors tell it.
+        """
+        self._told = machines is not None
+        self._rebinding = Rebinding(machines or {})
         self._channel = channel
         self._worker = worker
         self._documents = documents
@@ -64,6 +79,7 @@ class Orders:
             if handler is not None:
                 handler(message)
         self._finish_reload()
+        self._finish_rebinding()
         self._moves.step()
         self._worker.busy = self._moves.busy
 
@@ -84,15 +100,32 @@ class Orders:
 
     def _on_ports(self, message: Message) -> None:
         self._ports = message["ports"]
+        if "epoch" in message:  # somebody has come: what the kernel remembers was said without them
+            self._worker.epoch = message["epoch"]
+            self._worker.engine.pipeline.generation += 1
         self._worker.source.swap_ports(unpack_ports(self._ports, self._documents.inventory or Inventory()))
 
     def _on_bind(self, message: Message) -> None:
-        """Bind the same policies anew: for a machine in quarantine, or to judge everything again."""
+        """Bind the same policies anew: other machines, one in quarantine, or to judge everything again."""
+        if "machines" in message:
+            self._rebinding.start(message, self._documents)
+            return
         book = self._documents.book
         errors = [] if book is not None else [ConfigError("", 0, 0, "policies", "there are none")]
         if book is not None:
             bound = book.bind(message["epoch"], message["forced"])
             self._exchange(replace(self._documents, bound=bound), message["epoch"])
+        self._answer(message, errors)
+
+    def _finish_rebinding(self) -> None:
+        taken = self._rebinding.take() if self._rebinding.busy else None
+        if taken is None:
+            return
+        message, documents, failure = taken
+        errors = [ConfigError("", 0, 0, "", failure)] if failure else []
+        if documents is not None:
+            self._exchange(documents, message["epoch"], judge=message["judge"])
+            self._documents.registry = None  # the next exchange may be of another inventory
         self._answer(message, errors)
 
     def _on_reload(self, message: Message) -> None:
@@ -101,7 +134,14 @@ class Orders:
             self._answer(message, errors)
             return
         self._reload = message
-        self._loader.start(appliance.inputs(epoch=message["epoch"], forced=message["forced"], tap=self._tap))
+        known = self._documents.inventory if self._told else None
+        if message.get("machines"):
+            self._rebinding.change(message["machines"])
+            known = inventory_of(self._rebinding.machines.values())
+        inputs = appliance.inputs(
+            epoch=message["epoch"], forced=message["forced"], tap=self._tap, known=known
+        )
+        self._loader.start(inputs)
 
     def _finish_reload(self) -> None:
         if not self._loader.busy:
@@ -120,10 +160,16 @@ class Orders:
         self._exchange(documents, message["epoch"])
         self._answer(message, [])
 
-    def _exchange(self, documents: Documents, epoch: int) -> None:
-        """Put documents in force between two packets."""
+    def _exchange(self, documents: Documents, epoch: int, *, judge: bool = True) -> None:
+        """Put documents in force between two packets.
+
+        Unless everything is to be judged anew, only flows whose ends are others now are.
+        """
+        before = self._documents.bound
         self._documents = documents
         self._worker.engine.swap(make_pipeline(documents))
+        if not judge and before is not None and documents.bound is not None:
+            documents.bound.epoch = before.epoch
         self._worker.epoch = epoch
         self._worker.source.swap_ports(unpack_ports(self._ports, documents.inventory or Inventory()))
 

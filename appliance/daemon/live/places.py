@@ -6,23 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from appliance.daemon.live.document import BridgeDocument
+from appliance.daemon.live.finder import Device, Finder
 from appliance.inventory.inventory import Inventory
 from appliance.inventory.ports import NO_VLAN, Port, PortMap
 from appliance.model.identity import VmInterface
 
-_TAP = 0xFE  # libvirt gives a tap the MAC of its guest with this first byte
+__all__ = ["Device", "Finder", "Places", "identity_of", "locate", "zone_of"]
+
 _VLAN_BITS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """One network device. ``bridge`` is the bridge it is a port of, ``vlan`` the tag that it takes off."""
-
-    name: str
-    index: int
-    mac: bytes
-    bridge: str = ""
-    vlan: int = NO_VLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +55,22 @@ def locate(
     bridges: Iterable[BridgeDocument],
     inventory: Inventory,
     seen: Mapping[str, frozenset[bytes]],
+    finder: Finder | None = None,
 ) -> Places:
     """Place the interfaces of ``inventory`` on the devices of ``bridges``.
 
-    Weightiest first: the port that the inventory names, the MAC that libvirt gives a tap, the VLAN of a trunk
-    (where one interface has it), the only known MAC that was ``seen`` coming in by a device. An interface is
-    at one place only, and a device that two interfaces claim is given to neither.
+    Weightiest first: the port that the inventory names, the one that a hypervisor names, the MAC that libvirt
+    gives a tap, the VLAN of a trunk (where one interface has it), the only known MAC that was ``seen`` coming
+    in by a device. An interface is at one place only, and a device that two interfaces claim is given to
+    neither. ``finder`` is the index of this inventory, where there is one already.
     """
+    finder = finder or Finder(inventory)
     numbers = {bridge.name: number for number, bridge in enumerate(bridges)}
     uplinks = {name for bridge in bridges for name in bridge.uplinks}
     ordered = sorted(devices, key=lambda device: device.name)
     mine = [device for device in ordered if device.bridge in numbers]
     foreign = tuple(d.name for d in ordered if d.bridge and d.bridge not in numbers)
-    taken = _place([d for d in mine if d.name not in uplinks], inventory, seen)
+    taken = _place([d for d in mine if d.name not in uplinks], finder, seen)
     ports, unbound = [], []
     for device in mine:
         zone = zone_of(numbers[device.bridge], NO_VLAN)
@@ -86,12 +80,10 @@ def locate(
             ports.append(_port(device, taken[device.name], zone, uplink=False))
         else:
             unbound.append(device.name)
-    here = {id(interface) for interface in taken.values()}
-    absent = tuple(one.label for one in inventory.interfaces if id(one) not in here)
     there = {device.name for device in ordered}
     named = [name for bridge in bridges for name in (bridge.name, *bridge.uplinks)]
     missing = tuple(name for name in named if name not in there)
-    return Places(PortMap(ports), tuple(unbound), absent, missing, foreign)
+    return Places(PortMap(ports), tuple(unbound), finder.absent(taken.values()), missing, foreign)
 
 
 def _port(device: Device, interface: VmInterface | None, zone: int, *, uplink: bool) -> Port:
@@ -100,15 +92,19 @@ def _port(device: Device, interface: VmInterface | None, zone: int, *, uplink: b
 
 
 def _place(
-    devices: list[Device], inventory: Inventory, seen: Mapping[str, frozenset[bytes]]
+    devices: list[Device], finder: Finder, seen: Mapping[str, frozenset[bytes]]
 ) -> dict[str, VmInterface]:
     taken: dict[str, VmInterface] = {}
     placed: set[int] = set()
-    for claims in (_by_name, _by_tap, _by_vlan, lambda d, i: _by_sight(d, i, seen)):
+    claims = (
+        finder.named, finder.hinted, finder.tapped, finder.tagged,
+        lambda device: finder.owning(seen.get(device.name, frozenset())),
+    )  # fmt: skip
+    for claim in claims:
         wanted: dict[str, list[VmInterface]] = {}
         for device in devices:
             if device.name not in taken:
-                wanted[device.name] = [one for one in claims(device, inventory) if one.index not in placed]
+                wanted[device.name] = [one for one in claim(device) if one.index not in placed]
         counts: dict[int, int] = {}
         for found in wanted.values():
             for one in found:
@@ -118,26 +114,3 @@ def _place(
                 taken[name] = found[0]
         placed = {one.index for one in taken.values()}
     return taken
-
-
-def _by_name(device: Device, inventory: Inventory) -> list[VmInterface]:
-    return [one for one in inventory.interfaces if one.port == device.name]
-
-
-def _by_tap(device: Device, inventory: Inventory) -> list[VmInterface]:
-    if not device.mac or device.mac[0] != _TAP:
-        return []
-    return [one for one in inventory.interfaces if not one.port and one.mac[1:] == device.mac[1:]]
-
-
-def _by_vlan(device: Device, inventory: Inventory) -> list[VmInterface]:
-    if device.vlan == NO_VLAN:
-        return []
-    return [one for one in inventory.interfaces if not one.port and one.vlan == device.vlan]
-
-
-def _by_sight(
-    device: Device, inventory: Inventory, seen: Mapping[str, frozenset[bytes]]
-) -> list[VmInterface]:
-    macs = seen.get(device.name, frozenset())
-    return [one for one in inventory.interfaces if not one.port and one.mac in macs]

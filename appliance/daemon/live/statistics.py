@@ -34,6 +34,7 @@ def status(supervisor: Supervisor, now: int) -> dict[str, Any]:
         "absent_interfaces": list(places.absent),
         "missing_devices": list(places.missing),
         "held_interfaces": [port.interface.label for port in places.held if port.interface is not None],
+        "inventory": supervisor.hypervisors.status(),
         "handoff": supervisor.handover.status()["counts"],
         "cluster": supervisor.ownership.status() if supervisor.ownership is not None else None,
         "quarantine": sorted(intent.forced),

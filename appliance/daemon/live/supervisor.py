@@ -18,16 +18,21 @@ from appliance.daemon.live.control import ControlServer
 from appliance.daemon.live.crew import Crew, Post, posts_of
 from appliance.daemon.live.devices import DeviceWatch, read_devices
 from appliance.daemon.live.epochs import Epochs
+from appliance.daemon.live.files import load_appliance
+from appliance.daemon.live.finder import FinderCache
 from appliance.daemon.live.following import follower_of
 from appliance.daemon.live.handover import Handover, Host
+from appliance.daemon.live.hypervisors import Hypervisors
 from appliance.daemon.live.intent import Intent, documents_key, read_intent
 from appliance.daemon.live.journal import Journal
 from appliance.daemon.live.keeper import Keeper
 from appliance.daemon.live.notify import Notifier
 from appliance.daemon.live.ownership import ownership_of
-from appliance.daemon.live.places import Places, locate
+from appliance.daemon.live.places import locate
+from appliance.daemon.live.protection import arrived, tell_places
 from appliance.daemon.live.quarantine import Quarantine
 from appliance.daemon.live.rulecheck import RuleReport, check_rules
+from appliance.daemon.live.tracking import Tracker
 from appliance.daemon.live.wire import pack_ports
 
 _TICK = 1.0
@@ -68,24 +73,33 @@ class Supervisor:
         self.started = time.time_ns()
         self.epochs = Epochs(state)
         self.quarantine = Quarantine(state)
-        intent, errors = read_intent(path, self.epochs, self.quarantine)
+        appliance, errors = load_appliance(path)
+        if appliance is None:
+            raise StartError(errors)
+        self.hypervisors = Hypervisors(appliance)
+        intent, errors = read_intent(path, self.epochs, self.quarantine, self.hypervisors.told)
         if intent is None:
             raise StartError(errors)
+        self.hypervisors.commit()
         self.intent: Intent = intent
         self.rules = RuleReport()
         self.places = locate((), (), intent.inventory, {})
         self.keeper = Keeper(intent.appliance)
         self.crew = Crew(posts_of(intent.appliance), self._greeting, intent.appliance.document.outputs)
+        self.crew.more = self.hypervisors.descriptors
         self.journal = Journal(self.crew.notes_end())
         self.notifier = Notifier()
         self.handover = Handover(state, self._as_host())
         self.handover.carrier = Carrier(self.crew, self.handover.here)
         self.ownership = ownership_of(intent.appliance, state, self._as_host(), self.handover, self._facts)
+        if self.ownership is not None:
+            self.hypervisors.moved = self.ownership.moved
         if self.ownership is not None and self.ownership.follows:
             self.ownership.follower = follower_of(state, path, self.reload, self.journal.note)
         self._stop = asyncio.Event()
         self._again = False
-        self._changing = asyncio.Lock()
+        self._finders = FinderCache()
+        self.changing = asyncio.Lock()
         self._reload_asked = asyncio.Event()
         # Called each second, after counters were read.
         self.ticked: Callable[[], None] = lambda: None
@@ -119,6 +133,7 @@ class Supervisor:
             "epoch": self.intent.epoch,
             "forced": self.intent.forced,
             "ports": pack_ports(self.places.ports.ports),
+            "told": bool(self.hypervisors.providers),
         }
 
     async def run(self, control: ControlServer) -> bool:
@@ -145,6 +160,8 @@ class Supervisor:
             if self.ownership is not None:
                 running.append(tasks.create_task(self.ownership.run()))
             await self._come_up()
+            running.append(tasks.create_task(self.hypervisors.run(self.journal.note)))
+            running.append(tasks.create_task(Tracker(self, self.hypervisors).run()))
             running.append(tasks.create_task(self._watch_devices()))
             running.append(tasks.create_task(self._tick()))
             running.append(tasks.create_task(self._reload_on_signal()))
@@ -174,42 +191,32 @@ class Supervisor:
 
     async def _place(self) -> None:
         """Find out where everything is, and have kernel and workers know it."""
-        async with self._changing:
-            await self._place_locked()
+        async with self.changing:
+            await self.place_locked()
 
     async def look(self) -> None:
         """Look at once where everything is, without waiting for word of a change."""
         await self._place()
 
-    async def _place_locked(self) -> None:
+    async def place_locked(self) -> None:
+        """Look where everything is; :attr:`changing` has to be held."""
         seen = await asyncio.to_thread(self.keeper.seen)
         devices = await asyncio.to_thread(read_devices)
         document = self.intent.appliance.document
-        places = locate(
-            devices, document.bridges, self.intent.inventory, seen if document.learn_ports else {}
-        )
+        seen = seen if document.learn_ports else {}
+        finder = self._finders.of(self.intent.inventory, self.hypervisors.where())
+        places = locate(devices, document.bridges, self.intent.inventory, seen, finder)
         places = self.handover.admit(places)
+        before = self.places
         if places != self.places or not self.keeper.applied:
-            self._tell_places(places)
+            order: dict[str, Any] = {"do": "ports", "ports": pack_ports(places.ports.ports)}
+            if self.keeper.applied and arrived(self.places, places):
+                # What the kernel remembers of connections to it was judged without it.
+                order["epoch"] = self.intent.bound.epoch = self.epochs.advance()
             self.places = places
-            self.crew.order({"do": "ports", "ports": pack_ports(places.ports.ports)})
+            self.crew.order(order)
         await asyncio.to_thread(self.keeper.apply, self.intent, self.places, time.time_ns())
-
-    def _tell_places(self, places: Places) -> None:
-        """Report who is protected now, and which ports belong to nobody."""
-        before = {port.interface.label for port in self.places.ports.ports if port.interface is not None}
-        for port in places.ports.ports:
-            one = port.interface
-            if one is not None and one.label not in before:
-                policy = self.intent.bound.policy_of(one)
-                self.journal.note(
-                    "vm.protected", vm=one.vm.name, uuid=one.vm.uuid, interface=one.name, port=port.name,
-                    policy=policy.name if policy is not None else "",
-                )  # fmt: skip
-        for name in set(places.unbound) - set(self.places.unbound):
-            self.journal.note("port.unknown", port=name)
-        for name in set(places.missing) - set(self.places.missing):
-            self.journal.note("device.missing", device=name)
+        tell_places(self.journal.note, self.intent, before, self.places)
 
     async def _watch_devices(self) -> None:
         watch = DeviceWatch()
@@ -233,7 +240,7 @@ class Supervisor:
             await asyncio.sleep(self.notifier.interval or _TICK)
             if self.places.unbound or self.keeper.due(time.time_ns()):
                 await self._place()
-            async with self._changing:
+            async with self.changing:
                 await asyncio.to_thread(self.keeper.tick, time.time_ns())
             self.handover.tick(time.monotonic())
             self.ticked()
@@ -254,10 +261,12 @@ class Supervisor:
 
         Rules that do not load are an error when they did load before, unless ``accept_refused``.
         """
-        async with self._changing:
+        async with self.changing:
             self.notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
                 result = await self._reload_locked(accept_refused=accept_refused)
+                if result.errors:
+                    self.hypervisors.refuse()
             finally:
                 self.notifier.ready()
         what = {"errors": result.errors} if result.errors else {"epoch": result.epoch, "rules": result.rules}
@@ -265,7 +274,7 @@ class Supervisor:
         return result
 
     async def _reload_locked(self, *, accept_refused: bool) -> ReloadResult:
-        intent, errors = read_intent(self.path, self.epochs, self.quarantine)
+        intent, errors = read_intent(self.path, self.epochs, self.quarantine, self.hypervisors.told)
         if intent is None:
             return ReloadResult([str(error) for error in errors])
         problem = self._needs_restart(intent)
@@ -278,22 +287,35 @@ class Supervisor:
             return ReloadResult([*rules.errors, *new])
         self.rules = rules
         order = {"do": "reload", "epoch": intent.epoch, "forced": intent.forced, "detection": detection}
-        return await self._exchange(intent, order)
+        if self.hypervisors.providers:
+            order["machines"] = self.hypervisors.commit().order()
+        return await self.exchange(intent, order)
 
-    async def _exchange(self, intent: Intent, order: dict[str, Any]) -> ReloadResult:
+    async def exchange(self, intent: Intent, order: dict[str, Any]) -> ReloadResult:
         """Workers first, then the kernel: what they say under the new number counts from then on."""
         self.intent = intent
         failed = await self.crew.reload(order, _RELOAD)
         for child in self.crew.workers():
             if child.name in failed:
                 child.kill()  # started again, it reads what is in force
-        await self._place_locked()
+        await self.place_locked()
         return ReloadResult([], intent.epoch, self.rules.loaded, len(self.rules.refused))
 
     def _needs_restart(self, intent: Intent) -> str:
         """Say which change of the appliance file cannot be made while it runs; "" for none."""
         old, new = self.intent.appliance, intent.appliance
-        fixed = ("taps", "datapath", "queues", "user", "state", "control", "metrics", "outputs", "cluster")
+        fixed = (
+            "hypervisors",
+            "taps",
+            "datapath",
+            "queues",
+            "user",
+            "state",
+            "control",
+            "metrics",
+            "outputs",
+            "cluster",
+        )
         changed = [name for name in fixed if getattr(old.document, name) != getattr(new.document, name)]
         if old.workers != new.workers:
             changed.append("workers")
@@ -301,27 +323,28 @@ class Supervisor:
 
     async def hold(self, uuid: str, *, held: bool) -> ReloadResult:
         """Put a machine into quarantine or let it go, on its live connections too."""
-        async with self._changing:
+        async with self.changing:
             change = self.quarantine.hold if held else self.quarantine.release
             undo = self.quarantine.release if held else self.quarantine.hold
             if not change(uuid):
                 return ReloadResult([], self.intent.epoch, self.rules.loaded)
             forced = self.quarantine.forced
-            epoch = self.epochs.advance(documents_key(self.intent.appliance, forced))
+            key = documents_key(self.intent.files_key, forced, self.hypervisors.digest())
+            epoch = self.epochs.advance(key)
             intent, errors = self.intent.rebound(epoch, forced)
             if intent is None:
                 undo(uuid)
                 return ReloadResult([str(error) for error in errors])
-            result = await self._exchange(intent, {"do": "bind", "epoch": epoch, "forced": forced})
+            result = await self.exchange(intent, {"do": "bind", "epoch": epoch, "forced": forced})
         self.journal.note("vm.quarantined" if held else "vm.released", uuid=uuid)
         return result
 
     async def renew(self) -> None:
         """Have every connection judged anew at its next packet."""
-        async with self._changing:
+        async with self.changing:
             intent, _ = self.intent.rebound(self.epochs.advance(), self.intent.forced)
             if intent is not None:
-                await self._exchange(intent, {"do": "bind", "epoch": intent.epoch, "forced": intent.forced})
+                await self.exchange(intent, {"do": "bind", "epoch": intent.epoch, "forced": intent.forced})
 
     def stop(self, *, again: bool = False) -> None:
         """Begin to stop; with ``again`` the program is started anew and connections are kept."""

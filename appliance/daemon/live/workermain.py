@@ -28,12 +28,14 @@ from appliance.daemon.live.predecessor import Place
 from appliance.daemon.live.privileges import CAP_NET_ADMIN, PrivilegeError, drop_to
 from appliance.daemon.live.reporting import Reporting, record_output
 from appliance.daemon.live.sources import open_source
+from appliance.daemon.live.told import View, unpack_all
 from appliance.daemon.live.wire import unpack_ports
 from appliance.daemon.live.worker import Worker
 from appliance.daemon.memory import settle
 from appliance.daemon.outputs import policy_names
 from appliance.engine.engine import Engine
 from appliance.inventory.inventory import Inventory
+from appliance.inventory.machines import inventory_of
 from appliance.kernel.base import KernelError
 from appliance.sinks.filestore import FileStore
 
@@ -52,6 +54,7 @@ class Start:
     end: socket.socket
     appliance: Appliance
     documents: Documents
+    machines: View | None = None  # what the inventory is made of, where hypervisors tell it
 
     @property
     def tap(self) -> bool:
@@ -86,13 +89,22 @@ def _begin(channel: Channel) -> Start:
     if appliance is None:
         raise NoStartError(_texts(errors))
     tap = message["kind"] == "tap"
-    inputs = appliance.inputs(epoch=message["epoch"], forced=message["forced"], tap=tap)
+    machines = unpack_all(_take(fds[1])) if message.get("told") else None
+    known = inventory_of(machines.values()) if machines is not None else None
+    inputs = appliance.inputs(epoch=message["epoch"], forced=message["forced"], tap=tap, known=known)
     documents = read_documents(inputs)
     if documents.errors or documents.settings is None:
         raise NoStartError(_texts(documents.errors))
     output = record_output(documents.settings, appliance.document.outputs)
     documents.settings = replace(documents.settings, eve=(output,) if output.types else ())
-    return Start(message, socket.socket(fileno=fds[0]), appliance, documents)
+    return Start(message, socket.socket(fileno=fds[0]), appliance, documents, machines)
+
+
+def _take(fd: int) -> bytes:
+    """Read a file that the supervisor has given, from its beginning."""
+    with open(fd, "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def _texts(errors: list[ConfigError]) -> str:
@@ -115,7 +127,7 @@ def _work(channel: Channel, start: Start) -> None:
     overload = Overload(document.overload.less_at, document.overload.none_at, document.overload.calm_for)
     worker = Worker(source, engine, reporting, injector, overload, time.time_ns, document.queues.length)
     worker.epoch = start.message["epoch"]
-    orders = Orders(channel, worker, documents, start.appliance.path, tap=start.tap)
+    orders = Orders(channel, worker, documents, start.appliance.path, tap=start.tap, machines=start.machines)
     worker.look, worker.report = orders.look, lambda: orders.tell(_statistics(worker, source, reporting))
     if ends is not None:
         worker.ended = partial(ends.look, engine)

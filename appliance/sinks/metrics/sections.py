@@ -17,6 +17,7 @@ Samples = Iterator[Sample]
 MAX_APPLICATIONS = 128
 MAX_OUTPUTS = 64
 MAX_WORKERS = 256
+MAX_PROVIDERS = 16
 MAX_LABEL = 128
 REASONS = {reason_words(one).replace(" ", "_"): one.value for one in Reason if one is not Reason.NONE}
 KERNEL_PATHS = (
@@ -88,7 +89,30 @@ def appliance(snapshot: Mapping[str, Any], version: str) -> Samples:
         held = snapshot.get(key)
         if isinstance(held, (list, tuple)):
             yield metric, (), float(len(held))
+    yield from _inventory(part(snapshot, "inventory"))
     yield from _moves(part(snapshot, "handoff"))
+
+
+def _inventory(found: Mapping[str, Any]) -> Samples:
+    providers = items(found, "providers")
+    if not providers:
+        return
+    yield from numbers(found, [("machines", "eastwall_inventory_machines")])
+    conflicts = found.get("conflicts")
+    if isinstance(conflicts, (list, tuple)):
+        yield "eastwall_inventory_conflicts", (), float(len(conflicts))
+    kinds = ("appeared", "changed", "powered", "gone", "moved", "moving", "frozen", "dead")
+    yield from parted(part(found, "events"), "eastwall_inventory_events_total", {k: k for k in kinds}, ())
+    for one in providers[:MAX_PROVIDERS]:
+        name = text(one.get("name", ""))
+        yield "eastwall_provider_up", (name, text(one.get("type", ""))), float(one.get("connected") is True)
+        names = [("machines", "eastwall_provider_machines"), ("frames", "eastwall_provider_frames_total")]
+        yield from numbers(one, names, (name,))
+        failures = {k: k for k in ("lost", "hangs", "refused")}
+        yield from parted(one, "eastwall_provider_failures_total", failures, (name,))
+        starts = one.get("starts")
+        if isinstance(starts, int):
+            yield "eastwall_provider_failures_total", (name, "starts"), float(max(0, starts - 1))
 
 
 def _moves(found: Mapping[str, Any]) -> Samples:

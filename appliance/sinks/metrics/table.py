@@ -31,6 +31,30 @@ _APPLIANCE = (
     Metric(
         "eastwall_held_interfaces", "gauge", (), "Interfaces that pass nothing here until a move is complete."
     ),
+    Metric("eastwall_inventory_machines", "gauge", (), "Machines that hypervisors have told of."),
+    Metric(
+        "eastwall_inventory_conflicts",
+        "gauge",
+        (),
+        "Contradictions between providers, and MACs that are claimed twice.",
+    ),
+    Metric(
+        "eastwall_inventory_events_total",
+        "counter",
+        ("kind",),
+        "What happened to machines: appeared, changed, powered, gone, moved, moving, frozen, dead.",
+    ),
+    Metric("eastwall_provider_up", "gauge", ("provider", "type"), "1 while the provider tells of changes."),
+    Metric("eastwall_provider_machines", "gauge", ("provider",), "Machines that the provider has told of."),
+    Metric(
+        "eastwall_provider_frames_total", "counter", ("provider",), "Messages that the provider has sent."
+    ),
+    Metric(
+        "eastwall_provider_failures_total",
+        "counter",
+        ("provider", "kind"),
+        "What went wrong: lost, hangs, refused (messages that made no sense), starts beyond the first.",
+    ),
     Metric(
         "eastwall_handoffs_total",
         "counter",

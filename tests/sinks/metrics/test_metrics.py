@@ -58,6 +58,15 @@ SNAPSHOT = {
         },
     ],
     "unbound_ports": ["vnet9"], "absent_interfaces": [], "quarantine": [], "held_interfaces": [],
+    "inventory": {
+        "machines": 5, "conflicts": [["u", "w"]], "events": {"moved": 2, "appeared": 5},
+        "providers": [
+            {
+                "name": "vc", "type": "vsphere", "connected": True, "machines": 5, "frames": 90, "starts": 3,
+                "lost": 2, "hangs": 1, "refused": 0,
+            }
+        ],
+    },
     "handoff": {"done": 1, "failed": 0, "given": 2, "flows": 3, "connections": 4, "lost": 0, "seconds": 0.5},
     "cluster": {
         "connected": True, "connections": 2, "bundle": 7, "hosts": [{"alive": True}, {"alive": False}],
@@ -112,6 +121,9 @@ def test_values():
     assert found["eastwall_published_timestamp_seconds", ()] == 1_767_323_045.5
     assert found["eastwall_verdicts_total", ("1", "accepted")] == 7
     assert found["eastwall_queue_lost_total", ("0", "queue")] == 2
+    assert found["eastwall_provider_up", ("vc", "vsphere")] == 1
+    assert found["eastwall_provider_failures_total", ("vc", "starts")] == 2
+    assert found["eastwall_inventory_events_total", ("moved",)] == 2
     assert found["eastwall_queue_lost_total", ("0", "socket")] == 3
     assert found["eastwall_kernel_packets_total", ("settled",)] == 100
     assert found["eastwall_kernel_drops_total", ("vnet1", "mac")] == 2
