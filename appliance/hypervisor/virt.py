@@ -81,9 +81,9 @@ class Domains:
         hint = _hint_of(event, detail)
         if hint is None:
             return
-        kind, arrives = hint
-        ends = {"host": self._host} if arrives else {"source": self._host}
-        self._emitter.hint(kind, uuid, here=arrives, **ends)
+        kind, here = hint
+        ends = {"host": self._host} if here else {"source": self._host}
+        self._emitter.hint(kind, uuid, here=here, **ends)
         if kind is EventKind.MOVED:
             self._moving.discard(uuid)
 
@@ -138,7 +138,7 @@ def _power(state: int) -> Power:
 
 
 def _hint_of(event: int, detail: int) -> tuple[EventKind, bool] | None:
-    """Say what an event tells of a move, and whether it comes here."""
+    """Say what an event tells of a move, and whether the machine is here by then."""
     hints = {
         (libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_STARTED_MIGRATED): (
             EventKind.MOVING,
@@ -146,7 +146,7 @@ def _hint_of(event: int, detail: int) -> tuple[EventKind, bool] | None:
         ),
         (libvirt.VIR_DOMAIN_EVENT_SUSPENDED, libvirt.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED): (
             EventKind.FROZEN,
-            False,
+            True,
         ),
         (libvirt.VIR_DOMAIN_EVENT_RESUMED, libvirt.VIR_DOMAIN_EVENT_RESUMED_MIGRATED): (
             EventKind.MOVED,

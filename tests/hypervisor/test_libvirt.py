@@ -200,7 +200,7 @@ def test_a_domain_that_is_defined_stays_when_it_stops(connected: Connected) -> N
     ("event", "detail", "kind", "here"),
     [
         ("STARTED", "STARTED_MIGRATED", EventKind.MOVING, True),
-        ("SUSPENDED", "SUSPENDED_MIGRATED", EventKind.FROZEN, False),
+        ("SUSPENDED", "SUSPENDED_MIGRATED", EventKind.FROZEN, True),
         ("RESUMED", "RESUMED_MIGRATED", EventKind.MOVED, True),
         ("STOPPED", "STOPPED_MIGRATED", EventKind.MOVED, False),
     ],

@@ -145,8 +145,7 @@ class Hypervisors:
             details = describe(event)
             details.pop("at")
             self._note(f"vm.{details.pop('event')}", **details)
-        if event.kind.hint:
-            self.moved(event)
+        self.moved(event)
 
     def told(self, appliance: Appliance) -> tuple[Inventory | None, str, list[ConfigError]]:
         """Read the file that outweighs providers, and give the inventory with what tells it apart.
