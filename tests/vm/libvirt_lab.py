@@ -19,14 +19,24 @@ from tests.netns.running import uuid_of
 
 SHELL = "/var/lib/libvirt/shell"  # libvirt removes it where the guest leaves, so it is private too
 PRIVATE = ("/var/lib/libvirt", "/var/log/libvirt", "/etc/libvirt")
-# Capabilities of QEMU take libvirtd long to find out, so they are kept; /dev/kvm is out of reach for both.
+# Capabilities of QEMU take libvirtd long to find out, so they are kept. There is no /dev/kvm: it would be tried,
+# and as long as it is there and does not work the capabilities are found out anew each time.
 START = """
 set -e
 mount -t tmpfs tmpfs /run
 for part in {private}; do mkdir -p {folder}/private$part; mount --bind {folder}/private$part $part; done
 mkdir -p /var/cache/libvirt
 mount --bind {cache} /var/cache/libvirt
-[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm
+mkdir {folder}/dev
+mount -t tmpfs tmpfs {folder}/dev
+mkdir {folder}/dev/net {folder}/dev/pts {folder}/dev/shm
+for one in null zero full random urandom net/tun; do
+  touch {folder}/dev/$one
+  mount --bind /dev/$one {folder}/dev/$one
+done
+mount --bind /dev/pts {folder}/dev/pts
+ln -s pts/ptmx {folder}/dev/ptmx
+mount --move {folder}/dev /dev
 mkdir -p /etc/libvirt/qemu
 cp {folder}/qemu.conf /etc/libvirt/qemu.conf
 hostname {name}
