@@ -19,8 +19,8 @@ from tests.netns.running import uuid_of
 
 SHELL = "/var/lib/libvirt/shell"  # libvirt removes it where the guest leaves, so it is private too
 PRIVATE = ("/var/lib/libvirt", "/var/log/libvirt", "/etc/libvirt")
-# Capabilities of QEMU take libvirtd long to find out, so they are kept. There is no /dev/kvm: it would be tried,
-# and as long as it is there and does not work the capabilities are found out anew each time.
+# Capabilities of QEMU take libvirtd long to find out, so they are kept. There is no /dev/kvm: it would be
+# tried, and as long as it is there and does not work the capabilities are found out anew each time.
 START = """
 set -e
 mount -t tmpfs tmpfs /run
