@@ -1,5 +1,6 @@
 import cython
 
+from appliance.engine.filedrain cimport FileDrain
 from appliance.engine.parts cimport Parts
 from appliance.model.app cimport AppState, Parser, Transaction
 from appliance.model.flow cimport Flow
@@ -8,4 +9,4 @@ from appliance.model.packet cimport Packet
 @cython.locals(state=AppState, parser=Parser, tx=Transaction, inspected=bint)
 cpdef log_app(Parts pipe, Flow flow, long long now, Packet packet, list events)
 cpdef _report_events(Flow flow, Transaction tx, str proto, long long now, Packet packet, list events)
-cpdef _log_tx(Flow flow, Transaction tx, str kind, long long now, Packet packet, list events)
+cpdef _log_tx(frozenset types, Flow flow, Transaction tx, str kind, long long now, Packet packet, list events)

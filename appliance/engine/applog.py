@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.model.app import Transaction
-from appliance.model.event import AnomalyEvent, AppEvent, Event
+from appliance.model.event import TYPE_OF_KIND, AnomalyEvent, AppEvent, Event
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_PASSED, Flow
 from appliance.model.packet import TOCLIENT, Packet
 
@@ -37,11 +37,13 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
             continue
         for tx in parser.transactions:
             if tx.updated or tx.files:
-                _report_events(flow, tx, parser.name, now, packet, events)
+                if tx.reported < len(tx.events):
+                    _report_events(flow, tx, parser.name, now, packet, events)
                 if tx.files:
-                    pipe.file_drain.files(flow, tx, parser.name, now, packet, events, inspected=inspected)
-                _log_tx(flow, tx, parser.log_type, now, packet, events)
-        parser.drop_done(inspected=inspected)
+                    pipe.file_drain.files(flow, tx, parser.name, now, packet, events, inspected)
+                if not tx.logged and tx.ready:
+                    _log_tx(pipe.types, flow, tx, parser.log_type, now, packet, events)
+        parser.drop_done(inspected)
 
 
 def _report_events(
@@ -55,14 +57,20 @@ def _report_events(
 
 
 def _log_tx(
-    flow: Flow, tx: Transaction, kind: str, now: int, packet: Packet | None, events: list[Event]
+    types: frozenset[str] | None,
+    flow: Flow,
+    tx: Transaction,
+    kind: str,
+    now: int,
+    packet: Packet | None,
+    events: list[Event],
 ) -> None:
-    if tx.ready and not tx.logged:
-        tx.logged = 1
-        flow.tx_id += 1
-        kind = tx.record_kind or kind
-        if kind:
-            events.append(AppEvent(now, kind, flow, tx, packet, _direction(packet)))
+    """Report a transaction that is ready, if an output writes such records."""
+    tx.logged = 1
+    flow.tx_id += 1
+    kind = tx.record_kind or kind
+    if kind and (types is None or TYPE_OF_KIND.get(kind, kind) in types):
+        events.append(AppEvent(now, kind, flow, tx, packet, _direction(packet)))
 
 
 def _direction(packet: Packet | None) -> int:

@@ -67,6 +67,9 @@ def build_pipeline(
         AppLayer(app, wanted_protocols(settings, ruleset, bound)),
     )
     pipe.recorded = records_applications(settings.eve)
+    if settings.eve:
+        pipe.types = frozenset().union(*(one.types for one in settings.eve))
+    pipe.file_drain.recorded = pipe.types is None or "files" in pipe.types or settings.file_store.enabled
     pipe.let_go = let_go(settings.app)
     pipe.file_drain.patient = "store" in needs
     if inventory is not None:

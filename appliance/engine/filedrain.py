@@ -12,12 +12,13 @@ class FileDrain:
     """Hands on the bytes of files that are to be stored, and reports files that have ended.
 
     ``patient``: rules choose files to store, so that the record of one that no rule has chosen waits until
-    its direction was inspected to the end.
+    its direction was inspected to the end. Unless files are ``recorded``, nothing is said of their end.
     """
 
     def __init__(self) -> None:
         """Count stored files from 1."""
         self.patient = False
+        self.recorded = True
         self._stored = 0
 
     def adopt(self, old: FileDrain) -> None:
@@ -32,7 +33,6 @@ class FileDrain:
         now: int,
         packet: Packet | None,
         events: list[Event],
-        *,
         inspected: bool,
     ) -> None:
         """Look at all files of a transaction; ``inspected``: rules still look at the flow."""
@@ -45,7 +45,8 @@ class FileDrain:
             if undecided and inspected and packet is not None:
                 continue
             file.logged = True
-            events.append(FileEvent(now, flow, tx, file, proto, packet))
+            if self.recorded:
+                events.append(FileEvent(now, flow, tx, file, proto, packet))
 
     def _drain(self, file: FileObject, now: int, events: list[Event]) -> None:
         """Fetch what waits; what has lost bytes before it was chosen cannot be stored any more."""

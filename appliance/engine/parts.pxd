@@ -2,18 +2,23 @@ from appliance.decode.checksum cimport Checksums
 from appliance.decode.decoder cimport Decoder
 from appliance.engine.appcount cimport AppCounters
 from appliance.engine.counters cimport Counters
+from appliance.engine.filedrain cimport FileDrain
 from appliance.firewall.bound cimport BoundPolicies
 from appliance.firewall.firewall cimport Firewall
 from appliance.flow.table cimport FlowTable
 from appliance.inventory.registry cimport Registry
+from appliance.model.chunk cimport Chunk
+from appliance.model.flow cimport Flow
+from appliance.model.packet cimport Packet
 from appliance.protocols.session cimport AppLayer
 from appliance.stream.tracker cimport TcpTracker
 
 cdef class Parts:
     cdef public int generation, load
     cdef public bint recorded, inspects
-    cdef public frozenset let_go
-    cdef public object settings, defrag, expectations, detector, choice, file_drain, traffic, relief
+    cdef public frozenset let_go, types
+    cdef public object settings, defrag, expectations, detector, choice, traffic, relief
+    cdef public FileDrain file_drain
     cdef public AppLayer app
     cdef public AppCounters app_counters
     cdef public Registry registry
@@ -24,3 +29,5 @@ cdef class Parts:
     cdef public TcpTracker tracker
     cdef public Counters counters
     cdef public Firewall firewall
+    cpdef feed(self, Flow flow, Chunk chunk, long long now)
+    cpdef log_app(self, Flow flow, long long now, Packet packet, list events)

@@ -21,6 +21,10 @@ from appliance.flow.defrag import Defragmenter
 from appliance.flow.related import Expectations
 from appliance.flow.table import FlowTable
 from appliance.inventory.registry import Registry
+from appliance.model.chunk import Chunk
+from appliance.model.event import Event
+from appliance.model.flow import Flow
+from appliance.model.packet import Packet
 from appliance.protocols.session import AppLayer
 from appliance.stream.tracker import TcpTracker
 
@@ -55,6 +59,8 @@ class Parts:
         self.app_counters: AppCounters = AppCounters(self.counters, app.specs.values())
         # Records ask for what parsers find, and applications that are let go once they are encrypted.
         self.recorded: bool = False
+        # Types of records that some output writes; None where nobody has said which.
+        self.types: frozenset[str] | None = None
         self.let_go: frozenset[str] = frozenset()
         self.inspects: bool = False  # somebody looks into what passes: rules or records
         self.registry: Registry | None = None
@@ -62,3 +68,11 @@ class Parts:
         self.firewall: Firewall | None = None
         self.detector: Detector | None = None
         self.choice: RuleChoice | None = None
+
+    def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
+        """Hand on a piece of a stream: what the pipeline does, named here for the stages."""
+        raise NotImplementedError
+
+    def log_app(self, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
+        """Report on a flow's application: what the pipeline does, named here for the stages."""
+        raise NotImplementedError

@@ -1,4 +1,5 @@
 cimport cython
+from appliance.engine.applog cimport log_app as _log_app
 from appliance.engine.parts cimport Parts
 from appliance.engine.stages cimport run_all
 from appliance.engine.work cimport Work

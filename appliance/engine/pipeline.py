@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.engine import applog, inspection, lifecycle, settle
+from typing_extensions import override
+
+from appliance.engine import inspection, lifecycle, settle
+from appliance.engine.applog import log_app as _log_app
 from appliance.engine.parts import Parts
 from appliance.engine.stages import run_all
 from appliance.engine.work import Work
@@ -102,7 +105,7 @@ class Pipeline(Parts):
         if flow.app is not None:
             for direction in (TOSERVER, TOCLIENT):
                 self.app.end(flow, direction, now)
-            applog.log_app(self, flow, now, None, events)
+            _log_app(self, flow, now, None, events)
             self.app.resume(flow)
 
     def end_flows(self, flows: list[Flow], work: Work) -> None:
@@ -110,6 +113,7 @@ class Pipeline(Parts):
         for flow in flows:
             lifecycle.end_flow(self, flow, work.now, flow.end_reason, work.events)
 
+    @override
     def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Hand a piece of a stream to its parser and to the rules that look at streams."""
         if flow.flags & F_PASSED == 0 and self.detector is not None:
@@ -142,6 +146,7 @@ class Pipeline(Parts):
         if self.detector is not None:
             inspection.run_rules(self, work)
 
+    @override
     def log_app(self, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
         """Report what is new in the application layer of a flow."""
-        applog.log_app(self, flow, now, packet, events)
+        _log_app(self, flow, now, packet, events)

@@ -273,4 +273,4 @@ def _mark_done(parser: Parser) -> None:
             tx.logged, tx.skip = 1, [True, True]
         tx.reported = len(tx.events)
     parser.counted_tx = parser.next_tx
-    parser.drop_done(inspected=True)
+    parser.drop_done(True)

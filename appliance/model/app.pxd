@@ -1,3 +1,5 @@
+cimport cython
+
 cdef class FileObject:
     cdef public long long file_id, tx_id, size, start, inspected, store_id
     cdef public int direction
@@ -15,6 +17,9 @@ cdef class Transaction:
     cdef public int logged, reported
     cdef public object inspected, matched
     cdef public bint updated
+    cpdef buffer(self, str name, int direction)
+    cpdef value(self, str name)
+    cpdef bint over(self, bint inspected) except -1
 
 cdef class Frame:
     cdef public str name
@@ -29,6 +34,9 @@ cdef class Parser:
     cdef public bint failed, counted, bypass
     cdef public str failure, upgrade, known_as
     cdef public tuple upgrade_data
+    cpdef data(self, int direction, bytes chunk)
+    @cython.locals(tx=Transaction)
+    cpdef drop_done(self, bint inspected)
 
 cdef class AppState:
     cdef public str proto, counted, ts, tc, orig, expected

@@ -185,6 +185,12 @@ class Transaction:
         """Tell whether it can be logged: when it is done, unless a protocol knows earlier."""
         return self.done
 
+    def over(self, inspected: bool) -> bool:
+        """Tell whether nobody needs it any more: it is done, logged and, if ``inspected`` asks, inspected."""
+        if not self.logged or (inspected and not (self.skip[0] and self.skip[1])):
+            return False
+        return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE
+
     @property
     def done(self) -> bool:
         """Tell whether both directions are complete."""
@@ -296,11 +302,12 @@ class Parser:
             tx.progress[direction] = COMPLETE
             tx.updated = True
 
-    def drop_done(self, *, inspected: bool) -> None:
+    def drop_done(self, inspected: bool) -> None:
         """Forget transactions that are logged and, where ``inspected`` asks for it, seen by detection."""
-        self.transactions = [
-            tx for tx in self.transactions if not (tx.done and tx.logged and (all(tx.skip) or not inspected))
-        ]
+        for tx in self.transactions:
+            if tx.over(inspected):
+                self.transactions = [tx for tx in self.transactions if not tx.over(inspected)]
+                return
 
 
 class AppState:

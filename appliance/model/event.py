@@ -10,6 +10,9 @@ from appliance.model.flow import Flow
 from appliance.model.packet import Packet
 from appliance.model.verdict import Decision
 
+# Kind of an application record -> name of the type that switches it on, where they differ.
+TYPE_OF_KIND = {"bittorrent_dht": "bittorrent-dht", "ftp_data": "ftp", "ftp-data": "ftp"}
+
 
 @dataclass(slots=True)
 class AlertEvent:

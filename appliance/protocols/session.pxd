@@ -11,7 +11,9 @@ cdef int F_MIDSTREAM, F_SWAPPED
 cdef class AppLayer:
     cdef public object settings, wanted, turn
     cdef public dict specs
-    cdef dict _options
+    cdef dict _options, _makers
+    cdef frozenset _frames
+    cdef Py_ssize_t _most, _held
     cdef Detector _tcp, _udp
     @cython.locals(state=AppState, direction=int)
     cpdef data(self, Flow flow, Chunk chunk, long long now)
@@ -34,6 +36,8 @@ cdef class AppLayer:
     cpdef _fail(self, Flow flow, AppState state)
     @cython.locals(held=bytes, lost="long long")
     cpdef _flush(self, Flow flow, AppState state, int direction, long long now)
+    @cython.locals(parser=Parser)
+    cpdef _open(self, Flow flow, AppState state, str name, object carried, long long now)
     cpdef _take_datagram(self, Flow flow, AppState state, int direction, str name, long long now)
     @cython.locals(parser=Parser)
     cpdef _feed(self, Flow flow, AppState state, int direction, bytes data, long long now)

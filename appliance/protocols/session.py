@@ -33,6 +33,14 @@ class AppLayer:
         self._tcp = Detector(self.specs.values(), "tcp", settings.probe_limit)
         self._udp = Detector(self.specs.values(), "udp", settings.probe_limit)
         self._options = {name: settings.options(name) for name in self.specs}
+        self._makers = {
+            name: spec.parser
+            for name, spec in self.specs.items()
+            if spec.parser is not None and self.parses(name)
+        }
+        self._frames: frozenset[str] = settings.frames
+        self._most: int = settings.max_transactions
+        self._held: int = settings.probe_limit
         # Makes the client of a flow its server, where that is allowed: set by who owns the flows.
         self.turn: Callable[[Flow], None] | None = None
 
@@ -229,7 +237,7 @@ class AppLayer:
         if state.probe is None:
             state.probe = [bytearray(), bytearray()]
         held = state.probe[direction]
-        if len(held) < self.settings.probe_limit:
+        if len(held) < self._held:
             held += data
 
     def _bail(self, flow: Flow, state: AppState, direction: int) -> None:
@@ -327,15 +335,15 @@ class AppLayer:
     def _open(self, flow: Flow, state: AppState, name: str, carried: object, now: int) -> None:
         """Make ``name`` the protocol of the flow and start its parser, if it has one that is wanted."""
         state.proto = flow.app_proto = name
-        spec = self.specs.get(name)
-        if spec is None or spec.parser is None or not self.parses(name):
+        make = self._makers.get(name)
+        if make is None:
             return
-        state.parser = spec.parser(self._options[name])
-        state.parser.now = now
-        state.parser.wanted_frames = self.settings.frames
-        state.parser.open(flow, self.settings, carried)
-        if self.settings.frames:
-            _stream_frames(state, state.parser)
+        parser = state.parser = make(self._options[name])
+        parser.now = now
+        parser.wanted_frames = self._frames
+        parser.open(flow, self.settings, carried)
+        if self._frames:
+            _stream_frames(state, parser)
 
     def _feed(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
         """Give bytes to the parser."""
@@ -349,8 +357,8 @@ class AppLayer:
 
     def _after(self, flow: Flow, state: AppState, parser: Parser, now: int) -> None:
         """See to the bound on transactions and to a change of protocol that the parser asks for."""
-        if len(parser.transactions) > self.settings.max_transactions:
-            _close_oldest(parser, self.settings.max_transactions)
+        if len(parser.transactions) > self._most:
+            _close_oldest(parser, self._most)
         if parser.known_as and parser.known_as in self.specs and state.parser is parser:
             state.proto = flow.app_proto = parser.known_as
         if parser.upgrade:

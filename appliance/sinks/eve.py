@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from appliance.config.settings import EveOutput
 from appliance.model.event import (
+    TYPE_OF_KIND,
     AlertEvent,
     AnomalyEvent,
     AppEvent,
@@ -29,8 +30,6 @@ from appliance.sinks.flowlog import StatsLog, arp_record, flow_record, netflow_r
 from appliance.sinks.header import Context
 from appliance.sinks.text import to_line
 
-# Kind of an application record -> name of the type that switches it on, where they differ.
-_TYPE_OF_KIND = {"bittorrent_dht": "bittorrent-dht", "ftp_data": "ftp", "ftp-data": "ftp"}
 Records = list[dict[str, Any]]
 
 
@@ -119,7 +118,7 @@ class EveWriter:
         return [] if record is None else [record]
 
     def _app(self, event: AppEvent) -> Records:
-        if _TYPE_OF_KIND.get(event.kind, event.kind) not in self._types:
+        if TYPE_OF_KIND.get(event.kind, event.kind) not in self._types:
             return []
         return app_records(self.context, event)
 

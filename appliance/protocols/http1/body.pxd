@@ -1,12 +1,18 @@
 import cython
 
 from appliance.model.app cimport FileObject
+from appliance.protocols.files cimport FileTracker
+
+cdef long long _MAX_KEPT
+cdef Py_ssize_t _MAX_FILES, MAX_NAME
 
 cdef class Body:
-    cdef public object tracker, chain, multipart
+    cdef public FileTracker tracker
+    cdef public object chain, multipart
     cdef public int direction
     cdef public long long tx_id, limit, size
-    cdef public bytearray data
+    cdef bytes _first
+    cdef bytearray _held
     cdef public bytes name
     cdef public FileObject file
     cdef public list files, events
@@ -21,7 +27,9 @@ cdef class Body:
     @cython.locals(limit="long long", left="long long")
     cpdef _take(self, bytes data)
     cpdef _cut_after(self, bytes data)
-    @cython.locals(room="long long")
+    cpdef bytes content(self)
     cpdef _put(self, bytes data)
+    cpdef _hold(self, bytes data, long long most)
+    @cython.locals(file=FileObject)
     cpdef _open(self, bytes name)
     cpdef _note(self, str event)

@@ -14,13 +14,14 @@ _MAX_FILES = 128  # of one message
 class Body:
     """The decoded body of one direction of a transaction.
 
-    ``data`` is what rules see, ``size`` how many decoded bytes were taken, at most ``limit`` of them.
+    :meth:`content` is what rules see, ``size`` how many decoded bytes were taken, at most ``limit`` of them.
     """
 
     __slots__ = (
         "chain",
         "closed",
-        "data",
+        "_first",
+        "_held",
         "events",
         "file",
         "files",
@@ -42,18 +43,23 @@ class Body:
         self.direction = direction
         self.tx_id = tx_id
         self.limit = limit
-        self.data = bytearray()
+        self._first = b""  # what there is to see, while it came in one piece
+        self._held: bytearray | None = None
         self.size = 0
         self.name = b""
         self.file: FileObject | None = None
-        self.files: list[FileObject] = []
+        self.files: list[FileObject] | None = None
         self.chain: Chain | None = None
         self.multipart: Multipart | None = None
-        self.events: list[str] = []
+        self.events: list[str] | None = None
         self.closed = False
         self.cut = False
         self.is_file = True
         self.ranged: tuple[int, int, int] | None = None
+
+    def content(self) -> bytes:
+        """Give the bytes that rules see."""
+        return self._first if self._held is None else bytes(self._held)
 
     def decode(self, kinds: list[str], bomb_limit: int) -> None:
         """Undo these codings from here on."""
@@ -142,9 +148,7 @@ class Body:
         if not data:
             return
         self.size += len(data)
-        room = (self.limit or _MAX_KEPT) - len(self.data)
-        if room > 0:
-            self.data += data[:room]
+        self._hold(data, self.limit or _MAX_KEPT)
         if self.multipart is not None:
             self._steps(self.multipart.feed(data))
             return
@@ -153,15 +157,28 @@ class Body:
         if self.file is not None:
             self.tracker.append(self.file, data)
 
+    def _hold(self, data: bytes, most: int) -> None:
+        """Keep bytes for rules to see, up to ``most``."""
+        if self._held is not None:
+            if len(self._held) < most:
+                self._held += data[: most - len(self._held)]
+        elif self._first:
+            self._held = bytearray(self._first)
+            self._hold(data, most)
+        else:
+            self._first = data if len(data) <= most else data[:most]
+
     def _open(self, name: bytes) -> None:
+        if self.files is None:
+            self.files = []
         if len(self.files) >= _MAX_FILES:
             self.file = None
             return
         if len(name) > MAX_NAME:
             self._note("file_name_too_long")
-        self.file = self.tracker.open(name, self.direction, self.tx_id)
-        self.file.range = self.ranged
-        self.files.append(self.file)
+        file = self.file = self.tracker.open(name, self.direction, self.tx_id)
+        file.range = self.ranged
+        self.files.append(file)
 
     def _steps(self, steps: list[tuple[str, bytes]]) -> None:
         """Carry out what the multipart reader found."""
@@ -178,5 +195,7 @@ class Body:
                 self._note(event)
 
     def _note(self, event: str) -> None:
+        if self.events is None:
+            self.events = []
         if event not in self.events:
             self.events.append(event)

@@ -1,7 +1,9 @@
 import cython
 
 from appliance.model.app cimport Frame
+from appliance.protocols.http1.conversation cimport Conversation
 from appliance.protocols.http1.headers cimport Headers, split_field
+from appliance.protocols.http1.plain cimport field_block
 from appliance.protocols.http1.transaction cimport HttpTransaction
 
 cdef int HEADERS, LOST_STEP, START_STEP, _MAX_RAW
@@ -10,7 +12,7 @@ cdef bytes _FOLD
 cdef class FieldReader:
     cdef public int direction, state
     cdef public str word
-    cdef public object parser
+    cdef public Conversation parser
     cdef public bytearray buffer
     cdef public Py_ssize_t scanned
     cdef public long long left
@@ -20,9 +22,12 @@ cdef class FieldReader:
     cdef public Frame frame
     cpdef begin_frame(self, Py_ssize_t line, long long tx_id)
     cpdef end_frame(self)
+    cpdef release(self)
     cpdef run(self)
     cpdef bint step(self) except -1
     cpdef bint on_start(self) except -1
+    @cython.locals(headers=Headers, parser=Conversation, end=Py_ssize_t)
+    cpdef Headers plain_head(self, bytes data, Py_ssize_t start)
     cpdef bint on_headers_done(self) except -1
     cpdef finish_message(self)
     @cython.locals(data=bytes)
@@ -34,7 +39,7 @@ cdef class FieldReader:
     cpdef bint on_lost(self) except -1
     @cython.locals(line=bytes)
     cpdef tuple next_field_line(self)
-    @cython.locals(tx=HttpTransaction, line=bytes, found=tuple, raw=bytearray, headers=Headers)
+    @cython.locals(tx=HttpTransaction, line=bytes, found=tuple, headers=Headers)
     cpdef bint on_headers(self) except -1
     cpdef bint end_block(self, HttpTransaction tx) except -1
     cpdef put_line(self, HttpTransaction tx, bytes line)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.protocols.http1.headers import Headers, split_field
+from appliance.protocols.http1.plain import field_block
 from appliance.protocols.http1.steps import LOST_STEP, START_STEP
 from appliance.protocols.http1.transaction import HEADERS, HttpTransaction
 
 if TYPE_CHECKING:
     from appliance.model.app import Frame
-    from appliance.protocols.http1.parser import HttpParser
+    from appliance.protocols.http1.conversation import Conversation
 
 _FOLD = b" \t\0"
 _MAX_RAW = 64 << 10  # bytes of a field block kept as sent
@@ -23,11 +24,11 @@ class FieldReader:
     more bytes. So the result does not depend on how the bytes were cut.
     """
 
-    def __init__(self, parser: HttpParser, direction: int) -> None:
+    def __init__(self, parser: Conversation, direction: int) -> None:
         """Start ahead of the first line."""
         self.direction: int = direction
         self.word: str = "response" if direction else "request"
-        self.parser = parser
+        self.parser: Conversation = parser
         self.buffer: bytearray = bytearray()
         self.scanned: int = 0
         self.ended: bool = False
@@ -52,6 +53,12 @@ class FieldReader:
             self.parser.end_frame(self.frame, len(self.buffer))
             self.frame = None
 
+    def release(self) -> None:
+        """Let go of messages and bytes: there is no more to read."""
+        self.tx = self.last = self.frame = None
+        self.pending = b""
+        self.buffer = bytearray()
+
     def run(self) -> None:
         """Go on as far as the bytes allow."""
         while not self.parser.stopped and self.step():
@@ -65,6 +72,18 @@ class FieldReader:
         """Wait for the first line of a message."""
         raise NotImplementedError
 
+    def plain_head(self, data: bytes, start: int) -> Headers | None:
+        """Read the field block at ``start`` if it is whole and plain, and keep what is behind it."""
+        headers = Headers()
+        parser = self.parser
+        end = field_block(data, start, parser.field_limit, headers)
+        if end < 0 or end - start > min(parser.field_limit, _MAX_RAW) or headers.count > parser.headers_limit:
+            return None
+        if end < len(data):
+            self.buffer += data[end:]
+        self.scanned = 0
+        return headers
+
     def on_headers_done(self) -> bool:
         """Decide what follows the field block."""
         raise NotImplementedError
@@ -77,9 +96,13 @@ class FieldReader:
 
     def take(self, count: int) -> bytes:
         """Remove bytes from the front."""
+        self.scanned = 0
+        if count >= len(self.buffer):
+            data = bytes(self.buffer)
+            self.buffer.clear()
+            return data
         data = bytes(self.buffer[:count])
         del self.buffer[:count]
-        self.scanned = 0
         return data
 
     def take_line(self) -> bytes | None:
@@ -94,7 +117,7 @@ class FieldReader:
 
     def too_long(self, size: int) -> bool:
         """Tell whether a line is over the limit; the direction is then given up."""
-        if size <= self.parser.config.field_limit:
+        if size <= self.parser.field_limit:
             return False
         if self.tx is not None:
             self.tx.note(f"{self.word}_field_too_long")
@@ -130,7 +153,7 @@ class FieldReader:
         if tx is None:
             return False
         headers = tx.headers[self.direction]
-        if not (self.pending or self.in_trailer or headers.raw) and self.plain_block(tx):
+        if not (self.pending or self.in_trailer or headers.size()) and self.plain_block(tx):
             return self.end_block(tx)
         found = self.next_field_line()
         if found is None:
@@ -138,9 +161,8 @@ class FieldReader:
         line, end = found
         if self.too_long(len(line)):
             return True
-        raw = headers.raw
-        if len(raw) < _MAX_RAW:
-            raw += line
+        if headers.size() < _MAX_RAW:
+            headers.grow(line)
         if end:
             self.flush_field(tx)
             return self.end_block(tx)
@@ -186,7 +208,7 @@ class FieldReader:
         Anything but lines of one field that end with CR LF is left to be read line by line.
         """
         end = self.buffer.find(b"\r\n\r\n")
-        if end <= 0 or end > self.parser.config.field_limit - 4 or end > _MAX_RAW - 4:
+        if end <= 0 or end > self.parser.field_limit - 4 or end > _MAX_RAW - 4:
             return False
         block = bytes(self.buffer[: end + 4])
         lines = block.count(b"\r\n")
@@ -195,7 +217,7 @@ class FieldReader:
         if b"\r\n " in block or b"\r\n\t" in block or b"\r\n\0" in block:
             return False
         headers = tx.headers[self.direction]
-        headers.raw += block
+        headers.block = block
         del self.buffer[: end + 4]
         self.scanned = 0
         for line in block[:end].split(b"\r\n"):
@@ -204,7 +226,7 @@ class FieldReader:
 
     def take_field(self, tx: HttpTransaction, headers: Headers, line: bytes) -> None:
         """Take one field, put together from the lines it was folded into."""
-        if headers.count >= self.parser.config.headers_limit:
+        if headers.count >= self.parser.headers_limit:
             tx.note(f"{self.word}_too_many_headers")
             return
         name, value, problems = split_field(line)
@@ -214,7 +236,7 @@ class FieldReader:
                 if problem == "missing_colon"
                 else f"{self.word}_header_invalid"
             )
-        if headers.add(name, value, self.parser.config.field_limit):
+        if headers.add(name, value, self.parser.field_limit):
             tx.note(f"{self.word}_header_repetition")
 
     def close_body(self, complete: bool) -> None:

@@ -6,6 +6,8 @@ from appliance.protocols.http1.headers import Headers
 from appliance.protocols.http1.transaction import HttpTransaction
 
 _SPACE = b" \t\r\n\x0b\x0c\0"
+NO_LENGTH = -2
+BAD_LENGTH = -1
 
 
 def transfer_coding(headers: Headers, tx: HttpTransaction, word: str, version: int) -> bool:
@@ -28,15 +30,26 @@ def transfer_coding(headers: Headers, tx: HttpTransaction, word: str, version: i
     return True
 
 
-def content_length(headers: Headers, tx: HttpTransaction, word: str) -> int | None:
-    """Give the announced length: the first number in the field, -1 when there is none, None without field."""
+def content_length(headers: Headers, tx: HttpTransaction, word: str) -> int:
+    """Give the announced length: the first number in the field; ``BAD_LENGTH`` or ``NO_LENGTH`` without."""
     value = headers.get(b"content-length")
     if value is None:
-        return None
-    if b"content-length" in headers.repeated:
+        return NO_LENGTH
+    if headers.repeated is not None and b"content-length" in headers.repeated:
         tx.note(f"duplicate_content_length_field_in_{word}")
-    if len(value) <= 18 and value.isdigit():
-        return int(value)
+    raw, size = value, len(value)
+    if not 0 < size <= 18:
+        return _first_number(value, tx, word)
+    length = 0
+    for at in range(size):
+        if not 48 <= raw[at] <= 57:
+            return _first_number(value, tx, word)
+        length = length * 10 + raw[at] - 48
+    return length
+
+
+def _first_number(value: bytes, tx: HttpTransaction, word: str) -> int:
+    """Read a field that is more or less than a number."""
     at = 0
     while at < len(value) and not 0x30 <= value[at] <= 0x39:
         at += 1
@@ -46,5 +59,5 @@ def content_length(headers: Headers, tx: HttpTransaction, word: str) -> int | No
     digits = value[at:end].lstrip(b"0") or value[at:end][:1]
     if not digits or len(digits) > 18:
         tx.note(f"invalid_content_length_field_in_{word}")
-        return -1
+        return BAD_LENGTH
     return int(digits)

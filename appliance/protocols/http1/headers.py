@@ -6,6 +6,16 @@ _SPACE = b" \t\r\n\x0b\x0c"
 _SPACE_NUL = _SPACE + b"\0"
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FINE: tuple[str, ...] = ()
+# How names are mostly written, and the keys under which they are looked up.
+_COMMON = b"""Accept Accept-Encoding Accept-Language Accept-Ranges Access-Control-Allow-Origin Age
+Authorization Cache-Control Connection Content-Disposition Content-Encoding Content-Language Content-Length
+Content-Range Content-Security-Policy Content-Type Cookie DNT Date ETag Expect Expires Host
+If-Modified-Since If-None-Match Keep-Alive Last-Modified Link Location Origin Pragma Proxy-Connection Range
+Referer Server Set-Cookie Strict-Transport-Security TE Trailer Transfer-Encoding Upgrade
+Upgrade-Insecure-Requests User-Agent Vary Via X-Content-Type-Options X-Forwarded-For X-Frame-Options
+X-Powered-By X-Requested-With X-XSS-Protection"""
+_KEYS: dict[bytes, bytes] = {name: name.lower() for name in _COMMON.split()}
+_KEYS |= {key: key for key in _KEYS.values()}
 
 
 def key_of(name: bytes) -> bytes:
@@ -14,27 +24,61 @@ def key_of(name: bytes) -> bytes:
 
 
 class Headers:
-    """The fields of one message in order, repeated ones joined by ``", "``."""
+    """The fields of one message in order, repeated ones joined by ``", "``.
 
-    __slots__ = ("_places", "count", "fields", "raw", "repeated")
+    ``block`` is what came in one piece, as sent. It is ``exact`` when each of its lines is a field of its
+    own, written as ``Name: value`` and not repeated.
+    """
+
+    __slots__ = ("_lines", "_places", "block", "count", "exact", "fields", "repeated")
 
     def __init__(self) -> None:
         """Start without fields."""
         self.fields: list[tuple[bytes, bytes]] = []
-        self.raw: bytearray = bytearray()
         self.count: int = 0
-        self.repeated: set[bytes] = set()
+        self.repeated: set[bytes] | None = None
+        self.exact: bool = False
+        self.block: bytes = b""
+        self._lines: bytearray | None = None  # with those that came one by one
         self._places: dict[bytes, int] = {}
+
+    @property
+    def raw(self) -> bytes:
+        """The fields as sent, up to a bound, with the empty line behind them."""
+        return self.block if self._lines is None else bytes(self._lines)
+
+    def size(self) -> int:
+        """Give the length of :attr:`raw`."""
+        return len(self.block) if self._lines is None else len(self._lines)
+
+    def grow(self, line: bytes) -> None:
+        """Keep the next line as sent."""
+        if self._lines is None:
+            self._lines = bytearray(self.block)
+        self._lines += line
 
     def add(self, name: bytes, value: bytes, limit: int) -> bool:
         """Add a field; tells whether it was there already. Joined values stay within ``limit`` bytes."""
+        self.exact = False
+        return self._add(key_of(name), name, value, limit)
+
+    def put(self, name: bytes, value: bytes, limit: int) -> None:
+        """Add a field whose name is a token."""
+        key = _KEYS.get(name)
+        if key is None:
+            key = name.lower()
+        self._add(key, name, value, limit)
+
+    def _add(self, key: bytes, name: bytes, value: bytes, limit: int) -> bool:
+        """Add a field, to the one of the same name if there is one."""
         self.count += 1
-        key = key_of(name)
         place = self._places.get(key)
         if place is None:
             self._places[key] = len(self.fields)
             self.fields.append((name, value))
             return False
+        if self.repeated is None:
+            self.repeated = set()
         self.repeated.add(key)
         known, old = self.fields[place]
         # A second length does not change the first, and must not make it unreadable.
@@ -45,7 +89,10 @@ class Headers:
     def get(self, key: bytes) -> bytes | None:
         """Give the value of the field with this lower-case name."""
         place = self._places.get(key)
-        return None if place is None else self.fields[place][1]
+        if place is None:
+            return None
+        field = self.fields[place]
+        return field[1]
 
 
 def split_field(line: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:

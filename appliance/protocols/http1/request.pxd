@@ -2,12 +2,15 @@ import cython
 
 from appliance.protocols.http1.body cimport Body
 from appliance.protocols.http1.headers cimport Headers
+from appliance.protocols.http1.framing cimport content_length, transfer_coding
+from appliance.protocols.http1.plain cimport host_name, port_number, request_line
+from appliance.protocols.http1.plain cimport target as plain_target
 from appliance.protocols.http1.side cimport Side
 from appliance.protocols.http1.startline cimport RequestLine, looks_like_request, parse_request
 from appliance.protocols.http1.transaction cimport HttpTransaction
 from appliance.protocols.http1.uri cimport Target
 
-cdef int CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP, LINE, COMPLETE, _MAX_HELD, _PROBE
+cdef int CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP, HEADERS, LINE, COMPLETE, _MAX_HELD, _PROBE
 cdef bytes _LITERAL, _NAME
 
 cdef class RequestSide(Side):
@@ -17,17 +20,21 @@ cdef class RequestSide(Side):
     cpdef bint on_start(self) except -1
     @cython.locals(tx=HttpTransaction)
     cpdef bint _overlong(self) except -1
-    @cython.locals(tx=HttpTransaction, request=RequestLine, target=Target, asked=Body, answered=Body, method=bytes)
-    cpdef _begin(self, bytes text, bint whole, Py_ssize_t size)
+    @cython.locals(tx=HttpTransaction, request=RequestLine, headers=Headers)
+    cpdef bint plain(self, bytes data) except -1
+    @cython.locals(tx=HttpTransaction, target=Target, asked=Body, answered=Body)
+    cpdef _begin(self, RequestLine request, bint whole, Py_ssize_t size)
+    @cython.locals(found=Target)
+    cpdef Target _target(self, RequestLine request)
     @cython.locals(tx=HttpTransaction, start=Py_ssize_t, at=Py_ssize_t, line=bytes)
     cpdef bint on_short(self) except -1
     cpdef bint _short(self) except -1
     cpdef answered(self, HttpTransaction tx)
-    @cython.locals(tx=HttpTransaction, headers=Headers, mine=Body, coding=bint)
+    @cython.locals(tx=HttpTransaction, headers=Headers, mine=Body, coding=bint, length="long long", kind=bytes)
     cpdef bint on_headers_done(self) except -1
     cpdef bint on_connect(self) except -1
     cpdef refused(self)
-    @cython.locals(headers=Headers, value=bytes, target=Target)
+    @cython.locals(headers=Headers, value=bytes, end=Py_ssize_t, port=int)
     cpdef _check_host(self, HttpTransaction tx)
     @cython.locals(headers=Headers, value=bytes)
     cpdef _check_auth(self, HttpTransaction tx)

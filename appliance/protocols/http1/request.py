@@ -9,15 +9,22 @@ from typing_extensions import override
 from appliance.model.app import COMPLETE
 from appliance.protocols.http1.framing import content_length, transfer_coding
 from appliance.protocols.http1.multipart import Multipart, boundary_of
+from appliance.protocols.http1.plain import host_name, port_number, request_line
+from appliance.protocols.http1.plain import target as plain_target
 from appliance.protocols.http1.side import Side
-from appliance.protocols.http1.startline import looks_like_field, looks_like_request, parse_request
+from appliance.protocols.http1.startline import (
+    RequestLine,
+    looks_like_field,
+    looks_like_request,
+    parse_request,
+)
 from appliance.protocols.http1.steps import CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP
-from appliance.protocols.http1.transaction import LINE, HttpTransaction
+from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction
+from appliance.protocols.http1.uri import Target, split_host
 from appliance.protocols.http1.uri import parse as parse_target
-from appliance.protocols.http1.uri import split_host
 
 if TYPE_CHECKING:
-    from appliance.protocols.http1.parser import HttpParser
+    from appliance.protocols.http1.conversation import Conversation
 
 _LITERAL = b"0123456789abcdefABCDEF:."
 # Letters and digits of Latin-1 too: names are not checked for more than what separates them.
@@ -31,7 +38,7 @@ _PROBE = 1024  # bytes after a request line without protocol in which a header f
 class RequestSide(Side):
     """Reads requests, one after the other."""
 
-    def __init__(self, parser: HttpParser) -> None:
+    def __init__(self, parser: Conversation) -> None:
         """Start ahead of the first request line."""
         super().__init__(parser, 0)
         self.probed: int = 0  # bytes after a request line without protocol that were looked at
@@ -42,14 +49,33 @@ class RequestSide(Side):
         return self.on_short() if self.state == SHORT_STEP else self.on_connect()
 
     @override
+    def plain(self, data: bytes) -> bool:
+        """Take a request line with its fields."""
+        request = request_line(data)
+        if request is None or len(request.text) + 2 > self.parser.field_limit:
+            return False
+        headers = self.plain_head(data, len(request.text) + 2)
+        if headers is None:
+            return False
+        self._begin(request, True, len(data) - len(self.buffer))
+        tx = self.tx
+        if tx is not None:
+            tx.headers = (headers, tx.headers[1])
+            if headers.repeated is not None:
+                tx.note("request_header_repetition")
+            tx.advance(0, HEADERS)
+            self.on_headers_done()
+        return True
+
+    @override
     def on_start(self) -> bool:
         """Read a request line; what cannot be one belongs to the request before it."""
         line = self.take_line()
         if line is None:
-            if len(self.buffer) > self.parser.config.field_limit:
+            if len(self.buffer) > self.parser.field_limit:
                 return self._overlong()
             return False
-        if len(line) > self.parser.config.field_limit:
+        if len(line) > self.parser.field_limit:
             self.buffer[:0] = line
             return self._overlong()
         text = line.rstrip(b"\r\n")
@@ -59,7 +85,7 @@ class RequestSide(Side):
             self.last.note("request_body_unexpected")
             self.stray(line)
             return True
-        self._begin(text, line.endswith(b"\n"), len(line))
+        self._begin(parse_request(text), line.endswith(b"\n"), len(line))
         return True
 
     def _overlong(self) -> bool:
@@ -67,37 +93,44 @@ class RequestSide(Side):
         tx = self.tx = self.parser.new_request()
         self.settle()
         tx.note("request_field_too_long")
-        tx.request = parse_request(bytes(self.buffer[: self.parser.config.field_limit]))
-        tx.request_line = bytes(self.buffer[: self.parser.config.field_limit])
+        tx.request = parse_request(bytes(self.buffer[: self.parser.field_limit]))
+        tx.request_line = bytes(self.buffer[: self.parser.field_limit])
         self.give_up()
         return True
 
-    def _begin(self, text: bytes, whole: bool, size: int) -> None:
-        """Open a transaction for a request line."""
+    def _begin(self, request: RequestLine, whole: bool, size: int) -> None:
+        """Open a transaction for a request line, with which ``size`` bytes were taken."""
         self.settle()
         self.conclude()
         tx = self.tx = self.parser.new_request()
-        tx.request_line = text
-        request = tx.request = parse_request(text)
+        tx.request_line = request.text
+        tx.request = request
         self.begin_frame(size, tx.id)
-        for event in request.events:
-            tx.note(event)
+        if request.events is not None:
+            for event in request.events:
+                tx.note(event)
         if not whole:
             tx.note("request_line_incomplete")
         if request.version < 0:
             tx.note("request_line_invalid")
-        method = request.method.upper()
-        target = tx.target = parse_target(request.uri, self.parser.config, method == b"CONNECT")
+        target = tx.target = self._target(request)
         if target.double_encoded:
             tx.note("double_encoded_uri")
         if target.port == -2:
             tx.note("invalid_server_port_in_request")
         asked, answered = tx.bodies
         asked.name = answered.name = target.path
-        asked.is_file = method in _UPLOADS
+        asked.is_file = request.verb in _UPLOADS
         tx.advance(0, LINE)
         self.probed = 0
         self.state = HEADERS_STEP if request.protocol else SHORT_STEP
+
+    def _target(self, request: RequestLine) -> Target:
+        """Take the target apart, by what the method makes of it."""
+        if request.verb == b"CONNECT":
+            return parse_target(request.uri, self.parser.config, True)
+        found = plain_target(request.uri, self.parser.plus, self.parser.lowercase)
+        return found if found is not None else parse_target(request.uri, self.parser.config)
 
     def on_short(self) -> bool:
         """After a line without protocol: fields tell that it was left out, anything else HTTP/0.9."""
@@ -143,15 +176,16 @@ class RequestSide(Side):
         headers = tx.headers[0]
         coding = transfer_coding(headers, tx, "request", tx.request.version)
         length = content_length(headers, tx, "request")
-        if tx.request.method.upper() == b"CONNECT":
+        if tx.request.verb == b"CONNECT":
             self.finish_message()
             self.state = CONNECT_STEP
             return True
         self.decode_body(tx)
-        boundary = boundary_of(headers.get(b"content-type") or b"")
+        kind = headers.get(b"content-type")
+        boundary = None if kind is None else boundary_of(kind)
         if boundary is not None:
             tx.bodies[0].multipart = Multipart(boundary)
-        return self.begin_body(tx, length if length is not None and length >= 0 else 0, coding)
+        return self.begin_body(tx, max(length, 0), coding)
 
     def on_connect(self) -> bool:
         """Hold back what follows CONNECT until the response says what it is."""
@@ -174,9 +208,14 @@ class RequestSide(Side):
                 tx.note("missing_host_header")
             tx.host, tx.port = tx.target.host, tx.target.port
             return
-        tx.host, tx.port = split_host(value)
-        if tx.port == -2 or not _valid_host(tx.host):
-            tx.note("request_header_host_invalid")
+        end = host_name(value)
+        port = port_number(value, end) if end > 0 else -3
+        if port >= -1:
+            tx.host, tx.port = value if end == len(value) else value[:end], port
+        else:
+            tx.host, tx.port = split_host(value)
+            if tx.port == -2 or not _valid_host(tx.host):
+                tx.note("request_header_host_invalid")
         if tx.target.host is not None:
             if tx.target.host.lower() != tx.host.lower():
                 tx.note("host_header_ambiguous")
@@ -210,7 +249,7 @@ class RequestSide(Side):
         """Look for a line that begins a request."""
         line = self.take_line()
         if line is None:
-            if len(self.buffer) > self.parser.config.field_limit:
+            if len(self.buffer) > self.parser.field_limit:
                 self.take(len(self.buffer))
             return False
         if looks_like_request(line):

@@ -2,11 +2,13 @@ import cython
 
 from appliance.protocols.http1.body cimport Body
 from appliance.protocols.http1.headers cimport Headers
+from appliance.protocols.http1.framing cimport content_length, transfer_coding
+from appliance.protocols.http1.plain cimport status_line
 from appliance.protocols.http1.side cimport Side
 from appliance.protocols.http1.startline cimport StatusLine, parse_status
 from appliance.protocols.http1.transaction cimport HttpTransaction
 
-cdef int HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP, HEADERS, LINE, COMPLETE, _NO_STATUS
+cdef int HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP, HEADERS, LINE, COMPLETE, NO_LENGTH, _NO_STATUS
 cdef bytes _BLANK
 
 cdef class ResponseSide(Side):
@@ -17,6 +19,8 @@ cdef class ResponseSide(Side):
     @cython.locals(head=bytes, end=bint, more=bytes)
     cpdef tuple next_field_line(self)
     cpdef bint continues(self, HttpTransaction tx, bytes line) except -1
+    @cython.locals(tx=HttpTransaction, status=StatusLine, headers=Headers)
+    cpdef bint plain(self, bytes data) except -1
     @cython.locals(line=bytes)
     cpdef bint on_start(self) except -1
     @cython.locals(following=bytes)
@@ -26,8 +30,9 @@ cdef class ResponseSide(Side):
     @cython.locals(at=Py_ssize_t)
     cpdef bint on_stray(self) except -1
     @cython.locals(tx=HttpTransaction)
-    cpdef _begin(self, StatusLine status, bytes line)
-    @cython.locals(tx=HttpTransaction, headers=Headers, method=bytes, status=int, chunked=bint)
+    cpdef _begin(self, StatusLine status)
+    @cython.locals(tx=HttpTransaction, headers=Headers, method=bytes, status=int, chunked=bint, length="long long",
+                   kind=bytes)
     cpdef bint on_headers_done(self) except -1
     @cython.locals(headers=Headers, body=Body, disposition=bytes, ranged=bytes)
     cpdef _prepare(self, HttpTransaction tx)

@@ -8,15 +8,16 @@ from typing_extensions import override
 
 from appliance.model.app import COMPLETE
 from appliance.protocols.files import name_from_disposition
-from appliance.protocols.http1.framing import content_length, transfer_coding
+from appliance.protocols.http1.framing import NO_LENGTH, content_length, transfer_coding
 from appliance.protocols.http1.headers import Headers
+from appliance.protocols.http1.plain import status_line
 from appliance.protocols.http1.side import Side
 from appliance.protocols.http1.startline import StatusLine, looks_like_status, parse_status
 from appliance.protocols.http1.steps import HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP
 from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction, content_range
 
 if TYPE_CHECKING:
-    from appliance.protocols.http1.parser import HttpParser
+    from appliance.protocols.http1.conversation import Conversation
 
 _BLANK = b" \t\x0b\x0c\r\n\0"
 _NO_STATUS = 1024  # bytes without line end after which a body without status line is passed on
@@ -25,7 +26,7 @@ _NO_STATUS = 1024  # bytes without line end after which a body without status li
 class ResponseSide(Side):
     """Reads responses and gives each to the oldest request without one."""
 
-    def __init__(self, parser: HttpParser) -> None:
+    def __init__(self, parser: Conversation) -> None:
         """Start ahead of the first status line."""
         super().__init__(parser, 1)
         self.ended_lfcr: bool = False
@@ -87,6 +88,27 @@ class ResponseSide(Side):
     # --- status line
 
     @override
+    def plain(self, data: bytes) -> bool:
+        """Take a status line with its fields."""
+        status = status_line(data)
+        if status is None:
+            return False
+        headers = self.plain_head(data, len(status.text) + 2)
+        if headers is None:
+            return False
+        self._begin(status)
+        tx = self.tx
+        if tx is not None:
+            self.begin_frame(len(data) - len(self.buffer), tx.id)
+            self.state = HEADERS_STEP
+            tx.headers = (tx.headers[0], headers)
+            if headers.repeated is not None:
+                tx.note("response_header_repetition")
+            tx.advance(1, HEADERS)
+            self.on_headers_done()
+        return True
+
+    @override
     def on_start(self) -> bool:
         """Read a status line; anything else is a body without one."""
         if not self.buffer:
@@ -97,8 +119,8 @@ class ResponseSide(Side):
         kind = looks_like_status(bytes(self.buffer[:256]))
         size = self._line_end(lone_cr_first=True)
         if size is None and not (kind is False and len(self.buffer) > _NO_STATUS):
-            if len(self.buffer) > self.parser.config.field_limit:
-                self._begin(StatusLine(), b"")
+            if len(self.buffer) > self.parser.field_limit:
+                self._begin(StatusLine())
                 return self.too_long(len(self.buffer))
             return False
         line = bytes(self.buffer[: _NO_STATUS if size is None else size])
@@ -107,7 +129,7 @@ class ResponseSide(Side):
             return True
         if looks_like_status(line):
             self.take(len(line))
-            self._begin(parse_status(line.rstrip(b"\r\n")), line.rstrip(b"\r\n"))
+            self._begin(parse_status(line.rstrip(b"\r\n")))
             if self.tx is not None:
                 self.begin_frame(len(line), self.tx.id)
             self.state = HEADERS_STEP
@@ -123,7 +145,7 @@ class ResponseSide(Side):
             if following == b"H":
                 self.take(size)
                 return True
-        self._begin(StatusLine(), b"")
+        self._begin(StatusLine())
         if self.tx is not None:
             self.tx.advance(1, HEADERS)
             self.begin_frame(0, self.tx.id)
@@ -152,7 +174,7 @@ class ResponseSide(Side):
             self.state = START_STEP
         return True
 
-    def _begin(self, status: StatusLine, line: bytes) -> None:
+    def _begin(self, status: StatusLine) -> None:
         """Join the response to its request."""
         self.settle()
         if self.tx is None:
@@ -161,8 +183,8 @@ class ResponseSide(Side):
         tx = self.tx
         self.ended_lfcr = False
         tx.response = status
-        tx.response_line = line
-        if line:
+        tx.response_line = status.text
+        if status.events is not None:
             for event in status.events:
                 tx.note(event)
         tx.advance(1, LINE)
@@ -176,9 +198,9 @@ class ResponseSide(Side):
         if tx is None:
             return False
         status, headers = tx.response.status, tx.headers[1]
-        method = tx.request.method.upper()
+        method = tx.request.verb
         length = content_length(headers, tx, "response")
-        if status == 100 and not length:
+        if status == 100 and length in (0, NO_LENGTH):
             return self._continue(tx)
         if method == b"CONNECT":
             if 200 <= status < 300:
@@ -191,14 +213,10 @@ class ResponseSide(Side):
         if method == b"HEAD" or status in {204, 304} or 100 <= status < 200:
             self.finish_message()
             return True
-        if length is not None and length < 0:
-            length = None
-        if (
-            length is None
-            and not chunked
-            and b"multipart/byteranges" in (headers.get(b"content-type") or b"").lower()
-        ):
-            tx.note("response_multipart_byteranges")
+        if length < 0 and not chunked:
+            kind = headers.get(b"content-type")
+            if kind is not None and b"multipart/byteranges" in kind.lower():
+                tx.note("response_multipart_byteranges")
         return self.begin_body(tx, length, chunked)
 
     def _prepare(self, tx: HttpTransaction) -> None:
@@ -263,7 +281,7 @@ class ResponseSide(Side):
         """Look for a status line."""
         line = self.take_line()
         if line is None:
-            if len(self.buffer) > self.parser.config.field_limit:
+            if len(self.buffer) > self.parser.field_limit:
                 self.take(len(self.buffer))
             return False
         if looks_like_status(line):

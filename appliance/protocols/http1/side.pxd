@@ -12,8 +12,9 @@ cdef class Side(FieldReader):
     @cython.locals(state=int)
     cpdef bint step(self) except -1
     cpdef feed(self, bytes data)
+    cpdef bint plain(self, bytes data) except -1
     cpdef bint on_other(self) except -1
-    cpdef bint begin_body(self, HttpTransaction tx, length, bint chunked) except -1
+    cpdef bint begin_body(self, HttpTransaction tx, long long length, bint chunked) except -1
     @cython.locals(tx=HttpTransaction, mine=Body)
     cpdef body(self, bytes data)
     @cython.locals(tx=HttpTransaction, mine=Body)

@@ -65,15 +65,23 @@ class Side(FieldReader):
             if self.state == STREAM_STEP:
                 self.body(data)
                 return
+            if self.state == START_STEP and self.frame is None and self.plain(data):
+                if self.buffer:
+                    self.run()
+                return
         self.buffer += data
         self.run()
 
-    def begin_body(self, tx: HttpTransaction, length: int | None, chunked: bool) -> bool:
-        """Go on to the body: chunked, of a length, or up to the end (None)."""
+    def plain(self, data: bytes) -> bool:
+        """Take a head that ``data`` begins with, if all of it is there and as plain as nearly all are."""
+        raise NotImplementedError
+
+    def begin_body(self, tx: HttpTransaction, length: int, chunked: bool) -> bool:
+        """Go on to the body: chunked, of a length, or up to the end (negative)."""
         tx.advance(self.direction, HEADERS)
         if chunked:
             self.state = CHUNK_SIZE_STEP
-        elif length is None:
+        elif length < 0:
             self.state = STREAM_STEP
         elif length == 0:
             self.finish_message()

@@ -13,23 +13,31 @@ METHODS = frozenset(
 
 
 class RequestLine:
-    """A request line taken apart. ``version`` is 9, 10, 11 (tenths), 0 when there is none, -1 invalid."""
+    """A request line taken apart. ``version`` is 9, 10, 11 (tenths), 0 when there is none, -1 invalid.
 
-    __slots__ = ("events", "method", "protocol", "uri", "version")
+    ``text`` is the line without its end, ``verb`` the method in upper case.
+    """
+
+    __slots__ = ("events", "method", "protocol", "text", "uri", "verb", "version")
 
     def __init__(self, uri: bytes = b"") -> None:
         """Start with a line of which at most the target is known."""
         self.method: bytes = b""
+        self.verb: bytes = b""
         self.uri: bytes = uri
         self.protocol: bytes = b""
         self.version: int = 0
-        self.events: list[str] = []
+        self.text: bytes = b""
+        self.events: list[str] | None = None
 
 
 class StatusLine:
-    """A status line taken apart. ``status`` is -1 when it is no number from 100 to 999."""
+    """A status line taken apart. ``status`` is -1 when it is no number from 100 to 999.
 
-    __slots__ = ("code", "events", "message", "protocol", "status", "version")
+    ``text`` is the line without its end.
+    """
+
+    __slots__ = ("code", "events", "message", "protocol", "status", "text", "version")
 
     def __init__(self) -> None:
         """Start with a line of which nothing is known."""
@@ -38,7 +46,8 @@ class StatusLine:
         self.message: bytes = b""
         self.version: int = 0
         self.status: int = -1
-        self.events: list[str] = []
+        self.text: bytes = b""
+        self.events: list[str] | None = None
 
 
 def version_of(text: bytes) -> int:
@@ -65,15 +74,19 @@ def _first_space(data: bytes, start: int = 0) -> int:
 def parse_request(line: bytes) -> RequestLine:
     """Take a request line, without its line end, apart."""
     found = RequestLine()
+    found.text = line
+    events: list[str] = []
+    found.events = events
     text = line.lstrip(_SPACE_NUL)
     if text != line:
-        found.events.append("request_line_leading_whitespace")
+        events.append("request_line_leading_whitespace")
     end = _first_space(text)
     found.method = text[:end]
+    found.verb = found.method.upper()
     rest = text[end:].lstrip(_SPACE)
     if end < len(text) and text[end] != 0x20:
-        found.events.append("method_delim_non_compliant")
-    found.uri, found.protocol = _split_target(rest, found.events)
+        events.append("method_delim_non_compliant")
+    found.uri, found.protocol = _split_target(rest, events)
     if found.protocol:
         found.version = version_of(found.protocol)
     return found
@@ -100,6 +113,9 @@ def _split_target(rest: bytes, events: list[str]) -> tuple[bytes, bytes]:
 def parse_status(line: bytes) -> StatusLine:
     """Take a status line, without its line end, apart."""
     found = StatusLine()
+    found.text = line
+    events: list[str] = []
+    found.events = events
     text = line.lstrip(_SPACE_NUL)
     end = _first_space(text)
     found.protocol = text[:end]
@@ -109,12 +125,12 @@ def parse_status(line: bytes) -> StatusLine:
     found.message = rest[end:].strip(_SPACE)
     found.version = version_of(found.protocol)
     if found.version not in {9, 10, 11}:
-        found.events.append("response_invalid_protocol")
+        events.append("response_invalid_protocol")
     digits = found.code.strip(b"\0")
     if digits.isdigit() and len(digits) <= 8 and 100 <= int(digits) <= 999:
         found.status = int(digits)
     else:
-        found.events.append("response_invalid_status")
+        events.append("response_invalid_status")
     return found
 
 

@@ -19,6 +19,10 @@ NOT_SEEN = b"/libhtp::request_uri_not_seen"
 _BOTH, _TS, _TC = (0, 1), (0,), (1,)
 
 
+# What stands where nothing was read; parsers put another in its place.
+_NO_REQUEST, _NO_RESPONSE, _NO_TARGET = RequestLine(), StatusLine(), Target()
+
+
 class HttpTransaction(Transaction):
     """One exchange. What belongs to one direction is a pair, request first."""
 
@@ -38,13 +42,13 @@ class HttpTransaction(Transaction):
     def __init__(self, tx_id: int, bodies: tuple[Body, Body]) -> None:
         """Open a transaction of which nothing is known."""
         super().__init__(tx_id)
-        self.request = RequestLine()
-        self.response = StatusLine()
+        self.request = _NO_REQUEST
+        self.response = _NO_RESPONSE
         self.request_line = b""
         self.response_line = b""
         self.headers = (Headers(), Headers())
         self.bodies = bodies
-        self.target = Target()
+        self.target = _NO_TARGET
         self.host: bytes | None = None
         self.port: int = -1
         self.seen_continue: bool = False
@@ -64,21 +68,34 @@ class HttpTransaction(Transaction):
     def sync(self) -> None:
         """Show the files and events of the bodies."""
         asked, answered = self.bodies
-        for body in (asked, answered):
-            if body.events:
-                for event in body.events:
-                    self.note(event)
-        if asked.files or answered.files:
-            self.files = asked.files + answered.files
+        self._take_events(asked)
+        self._take_events(answered)
+        if asked.files is None:
+            if answered.files is not None:
+                self.files = answered.files
+        else:
+            self.files = asked.files if answered.files is None else asked.files + answered.files
+
+    def _take_events(self, body: Body) -> None:
+        """Record what a body has noticed."""
+        if body.events is not None:
+            for event in body.events:
+                self.note(event)
 
     @override
     def buffer(self, name: str, direction: int) -> BufferValue:
         """Give a buffer of the HTTP keywords; None where it does not exist."""
-        source = _BUFFERS.get(name)
+        source = _BUFFERS[direction].get(name)
         if source is None:
             return None
-        get, directions = source
-        return get(self, direction) if direction in directions else None
+        if isinstance(source, bytes):
+            return self.field(direction, source)
+        return source(self, direction)
+
+    def field(self, direction: int, key: bytes) -> bytes | None:
+        """Give a field by its lower-case name."""
+        headers = self.headers[direction]
+        return headers.get(key)
 
     @override
     def value(self, name: str) -> Any:
@@ -177,8 +194,10 @@ def _put(body: dict[str, Any], key: str, value: bytes | None) -> None:
 
 def _joined(tx: HttpTransaction, direction: int) -> bytes | None:
     skip = b"cookie" if direction == 0 else b"set-cookie"
-    fields = tx.headers[direction].fields
-    lines = [name + b": " + value + b"\r\n" for name, value in fields if name.lower() != skip]
+    headers = tx.headers[direction]
+    if headers.exact and headers.get(skip) is None:
+        return headers.block[:-2]  # without the empty line
+    lines = [name + b": " + value + b"\r\n" for name, value in headers.fields if name.lower() != skip]
     return b"".join(lines) or None
 
 
@@ -186,7 +205,7 @@ def _names(tx: HttpTransaction, direction: int) -> bytes | None:
     fields = tx.headers[direction].fields
     if not fields:
         return None
-    return b"\r\n" + b"".join(name + b"\r\n" for name, _ in fields) + b"\r\n"
+    return b"\r\n".join([b"", *[name for name, _ in fields], b"", b""])
 
 
 def _each(tx: HttpTransaction, direction: int) -> list[bytes]:
@@ -197,11 +216,11 @@ def _start(tx: HttpTransaction, direction: int) -> bytes | None:
     line = tx.request_line if direction == 0 else tx.response_line
     if not line:
         return None
-    return line + b"\r\n" + bytes(tx.headers[direction].raw)
+    return line + b"\r\n" + tx.headers[direction].raw
 
 
 def _raw(tx: HttpTransaction, direction: int) -> bytes | None:
-    return bytes(tx.headers[direction].raw) or None
+    return tx.headers[direction].raw or None
 
 
 def _protocol(tx: HttpTransaction, direction: int) -> bytes | None:
@@ -209,18 +228,22 @@ def _protocol(tx: HttpTransaction, direction: int) -> bytes | None:
 
 
 def _body(tx: HttpTransaction, direction: int) -> bytes | None:
-    return bytes(tx.bodies[direction].data) or None
+    body = tx.bodies[direction]
+    return body.content() or None
 
 
 def _file_data(tx: HttpTransaction, direction: int) -> list[bytes] | None:
+    body = tx.bodies[direction]
     if direction == 1:
-        return [bytes(tx.bodies[1].data)] if tx.bodies[1].data else None
-    return [bytes(file.data) for file in tx.bodies[0].files] or None
+        data = body.content()
+        return [data] if data else None
+    return [bytes(file.data) for file in body.files or ()] or None
 
 
 def _file_names(tx: HttpTransaction, direction: int) -> list[bytes] | None:
-    files: list[FileObject] = tx.bodies[direction].files
-    return [file.name for file in files] or None
+    body = tx.bodies[direction]
+    files: list[FileObject] | None = body.files
+    return None if files is None else [file.name for file in files]
 
 
 def _cookie(tx: HttpTransaction, direction: int) -> bytes | None:
@@ -232,50 +255,79 @@ def _host(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001 
     return host.lower().rstrip(b".") if host is not None else None
 
 
-def _field(key: bytes) -> Callable[[HttpTransaction, int], BufferValue]:
-    """Make a getter of one field."""
-    return lambda tx, direction: tx.headers[direction].get(key)
+def _uri(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001
+    return tx.target.normal or None
+
+
+def _raw_uri(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001
+    return tx.request.uri or None
+
+
+def _method(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001
+    return tx.request.method or None
+
+
+def _line(tx: HttpTransaction, direction: int) -> bytes | None:
+    return (tx.response_line if direction else tx.request_line) or None
+
+
+def _code(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001
+    return tx.response.code or None
+
+
+def _reason(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001
+    return tx.response.message or None
 
 
 _Getter = Callable[[HttpTransaction, int], BufferValue]
-# name: getter, directions, progress, growing, multi
-_TABLE: dict[str, tuple[_Getter, tuple[int, ...], int, bool, bool]] = {
-    "http.uri": (lambda tx, _: tx.target.normal or None, _TS, LINE, False, False),
-    "http.uri.raw": (lambda tx, _: tx.request.uri or None, _TS, LINE, False, False),
-    "http.method": (lambda tx, _: tx.request.method or None, _TS, LINE, False, False),
+# name: getter or key of a field, directions, progress, growing, multi
+_TABLE: dict[str, tuple[_Getter | bytes, tuple[int, ...], int, bool, bool]] = {
+    "http.uri": (_uri, _TS, LINE, False, False),
+    "http.uri.raw": (_raw_uri, _TS, LINE, False, False),
+    "http.method": (_method, _TS, LINE, False, False),
     "http.protocol": (_protocol, _BOTH, LINE, False, False),
-    "http.request_line": (lambda tx, _: tx.request_line or None, _TS, LINE, False, False),
-    "http.response_line": (lambda tx, _: tx.response_line or None, _TC, LINE, False, False),
-    "http.stat_code": (lambda tx, _: tx.response.code or None, _TC, LINE, False, False),
-    "http.stat_msg": (lambda tx, _: tx.response.message or None, _TC, LINE, False, False),
+    "http.request_line": (_line, _TS, LINE, False, False),
+    "http.response_line": (_line, _TC, LINE, False, False),
+    "http.stat_code": (_code, _TC, LINE, False, False),
+    "http.stat_msg": (_reason, _TC, LINE, False, False),
     "http.header": (_joined, _BOTH, HEADERS, False, False),
     "http.header.raw": (_raw, _BOTH, HEADERS, False, False),
     "http.header_names": (_names, _BOTH, HEADERS, False, False),
     "http.request_header": (_each, _TS, HEADERS, False, True),
     "http.response_header": (_each, _TC, HEADERS, False, True),
     "http.cookie": (_cookie, _BOTH, HEADERS, False, False),
-    "http.user_agent": (_field(b"user-agent"), _TS, HEADERS, False, False),
+    "http.user_agent": (b"user-agent", _TS, HEADERS, False, False),
     "http.host": (_host, _TS, HEADERS, False, False),
-    "http.host.raw": (_field(b"host"), _TS, HEADERS, False, False),
-    "http.referer": (_field(b"referer"), _TS, HEADERS, False, False),
-    "http.content_type": (_field(b"content-type"), _BOTH, HEADERS, False, False),
-    "http.content_len": (_field(b"content-length"), _BOTH, HEADERS, False, False),
-    "http.connection": (_field(b"connection"), _BOTH, HEADERS, False, False),
-    "http.accept": (_field(b"accept"), _TS, HEADERS, False, False),
-    "http.accept_enc": (_field(b"accept-encoding"), _TS, HEADERS, False, False),
-    "http.accept_lang": (_field(b"accept-language"), _TS, HEADERS, False, False),
-    "http.location": (_field(b"location"), _TC, HEADERS, False, False),
-    "http.server": (_field(b"server"), _TC, HEADERS, False, False),
+    "http.host.raw": (b"host", _TS, HEADERS, False, False),
+    "http.referer": (b"referer", _TS, HEADERS, False, False),
+    "http.content_type": (b"content-type", _BOTH, HEADERS, False, False),
+    "http.content_len": (b"content-length", _BOTH, HEADERS, False, False),
+    "http.connection": (b"connection", _BOTH, HEADERS, False, False),
+    "http.accept": (b"accept", _TS, HEADERS, False, False),
+    "http.accept_enc": (b"accept-encoding", _TS, HEADERS, False, False),
+    "http.accept_lang": (b"accept-language", _TS, HEADERS, False, False),
+    "http.location": (b"location", _TC, HEADERS, False, False),
+    "http.server": (b"server", _TC, HEADERS, False, False),
     "http.start": (_start, _BOTH, HEADERS, False, False),
     "http.request_body": (_body, _TS, COMPLETE, True, False),
     "http.response_body": (_body, _TC, COMPLETE, True, False),
     "file.data": (_file_data, _BOTH, COMPLETE, True, True),
     "file.name": (_file_names, _BOTH, BODY, True, True),
 }
-_BUFFERS: dict[str, tuple[_Getter, tuple[int, ...]]] = {name: row[:2] for name, row in _TABLE.items()}
+
+
+def _getter(source: _Getter | bytes) -> _Getter:
+    """Give what fetches a buffer: a field's by its key."""
+    return (lambda tx, direction: tx.field(direction, source)) if isinstance(source, bytes) else source
+
+
+# By direction.
+_BUFFERS: tuple[dict[str, _Getter | bytes], ...] = tuple(
+    {name: row[0] for name, row in _TABLE.items() if direction in row[1]} for direction in _BOTH
+)
 BUFFERS = tuple(
-    BufferSpec(name, ("http",), directions, progress, growing, multi, get, HttpTransaction)
-    for name, (get, directions, progress, growing, multi) in _TABLE.items()
+    BufferSpec(name, ("http",), directions, progress, growing, multi, _getter(source), HttpTransaction)
+    for name, (source, directions, progress, growing, multi) in _TABLE.items()
 )
 _VALUES: dict[str, Callable[[HttpTransaction], Any]] = {
     "urilen": lambda tx: len(tx.target.normal) if tx.target.normal else None,

@@ -116,9 +116,9 @@ class Http2Parser(Parser):
             tx.finish(direction, complete=False)
 
     @override
-    def drop_done(self, *, inspected: bool) -> None:
+    def drop_done(self, inspected: bool) -> None:
         """Forget transactions that are done with; their files give room to others."""
-        super().drop_done(inspected=inspected)
+        super().drop_done(inspected)
         live = self.transactions
         self._full = False
         self._globals = sum(1 for tx in live if tx.bodies is None)
