@@ -89,6 +89,7 @@ DOMAIN = """
 INTERFACE = """
 <interface type="bridge">
   <mac address="{mac}"/><source bridge="{bridge}"/><model type="virtio"/><rom enabled="no"/>
+  <alias name="ua-{name}"/>
 </interface>
 """
 
@@ -175,11 +176,11 @@ def domain(folder: Path) -> str:
         line=command_line(f"{INSIDE}/24", OUTSIDE, (ALLOWED, DENIED)),
         room='<controller type="pci" model="pcie-root-port"/>'
         * 6,  # what is plugged in later needs a free one
-        interface=interface(MAC),
+        interface=interface("eth0", MAC),
         shell=SHELL,
     )
 
 
-def interface(mac: str) -> str:
+def interface(name: str, mac: str) -> str:
     """Describe an interface on the bridge."""
-    return INTERFACE.format(mac=mac, bridge=BRIDGE)
+    return INTERFACE.format(name=name, mac=mac, bridge=BRIDGE)

@@ -1,5 +1,7 @@
 """A guest under libvirt: migrated between two daemons under traffic, and all else that happens to machines.
 
+Each host's appliance knows of the guest by its host's libvirt, and of nothing else.
+
 One site for all tests here, since it takes long to make: each test leaves the guest where it found it, on the
 first host and reachable.
 """
@@ -17,7 +19,7 @@ from fabric import ALLOWED, DENIED, INSIDE, MAC, POLICIES, RULE, Steady, fabric
 from libvirt_lab import Libvirtd, interface
 
 from tests.netns.cluster import cluster_of, passes
-from tests.netns.lab import Guest, call
+from tests.netns.lab import call
 from tests.netns.running import Talk, say
 
 pytestmark = [pytest.mark.vm, pytest.mark.netns]
@@ -44,7 +46,8 @@ def site():
             hosts[0].daemon.start()
             assert until(lambda: seen.read().pings)
         for host in hosts:
-            host.appliance = cluster.appliance(host.lab, folder / host.name, [POLICIES], RULE)
+            told = {"hypervisors": [{"type": "libvirt", "uri": host.daemon.uri}], "inventory": ""}
+            host.appliance = cluster.appliance(host.lab, folder / host.name, [POLICIES], RULE, **told)
             stack.enter_context(host.appliance)
         site = SimpleNamespace(net=net, one=hosts[0], two=hosts[1])
         wait_at(site, site.one)
@@ -140,21 +143,18 @@ def test_a_mac_that_the_guest_has_changed_passes_nothing(site, quiet):
     holds(site)
 
 
-def test_an_interface_that_is_plugged_in_passes_nothing_before_it_has_a_policy(site, quiet, tmp_path):
+def test_an_interface_that_is_plugged_in_while_the_machine_runs(site, quiet, tmp_path):
+    """libvirt tells of it, and it has the machine's policy without anybody's doing."""
     appliance, daemon = site.one.appliance, site.one.daemon
     described = tmp_path / "nic.xml"
-    described.write_text(interface(SECOND_MAC))
+    described.write_text(interface("eth1", SECOND_MAC))
     space = site.net.client.namespace
     call("ip", "-n", space, "address", "add", f"{SECOND_OUTSIDE}/24", "dev", "eth0")
+    assert labels(appliance) == ["b/eth0"]
     daemon.virsh("attach-device", "b", str(described), "--live")
-    appliance.wait_for(lambda: appliance.status()["unbound_ports"], "sight of the port", PATIENCE)
+    appliance.wait_for(lambda: "b/eth1" in labels(appliance), "protection of the interface", PATIENCE)
     with daemon.console() as console:
         console.run(f"while ! ip link set eth1 up; do sleep 1; done; ip address add {SECOND}/24 dev eth1")
-    assert answer(site, address=SECOND) == "silence"
-    site.net.more["b"] = [Guest("b", "", SECOND_MAC, "", 0, "eth1")]
-    site.net.write_inventory(appliance)
-    appliance.ask("reload")
-    appliance.wait_for(lambda: "b/eth1" in labels(appliance), "protection of the interface", PATIENCE)
     assert until(lambda: answer(site, address=SECOND) == "echo")
     assert answer(site, DENIED, SECOND) == "silence"
     holds(site)
