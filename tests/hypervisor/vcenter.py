@@ -108,13 +108,18 @@ class Way:
 class Vcenter:
     """A running simulator, with a session of the test's own to change things."""
 
-    def __init__(self, binary: Path, folder: Path, *, machines: int = 2, hosts: int = 2) -> None:
+    def __init__(
+        self, binary: Path, folder: Path, *, machines: int = 2, hosts: int = 2, cards: int = 1
+    ) -> None:
         """Start it; ``folder`` gets its certificate and credentials."""
         self.ca, self.credentials = folder / "vcenter.pem", folder / "credentials.yaml"
         self.credentials.write_text("{username: user, password: pass}\n")
         self.credentials.chmod(0o600)
         self._process = subprocess.Popen(
-            [binary, "-machines", str(machines), "-hosts", str(hosts), "-certificate", self.ca],
+            [
+                binary, "-machines", str(machines), "-hosts", str(hosts), "-cards", str(cards),
+                "-certificate", self.ca,
+            ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self._process.stdout is not None
