@@ -15,7 +15,8 @@ from nats.js.kv import KeyValue
 from appliance.handoff.peers import EVERY, Beat, Peers, read_beat
 from appliance.handoff.store import StoreError
 
-EXPECTED = (NatsError, OSError, TimeoutError, StoreError, ValueError)  # what a server can do to us
+# What a server sends may have the library raise anything: it takes answers apart as if they were right.
+EXPECTED = (Exception,)
 _MISSED = 3
 
 

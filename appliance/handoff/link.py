@@ -8,10 +8,11 @@ nothing is missed between two of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from typing_extensions import override
 
-from appliance.handoff.credentials import Access, SecretError
+from appliance.handoff.credentials import Access
 from appliance.handoff.lease import EXPECTED
 from appliance.handoff.messages import Message, Wanted
 from appliance.handoff.peers import Peers
@@ -31,6 +32,7 @@ _PINGS: dict[str, Any] = {"ping_interval": 2, "max_outstanding_pings": 2}
 _PAUSE = (0.2, 3.0)  # seconds between attempts, growing
 _OUTBOX = 4096
 _CLOSING = 2.0
+_AGAIN = 0.5
 
 
 class SafeClient(Client):
@@ -91,7 +93,7 @@ class Link:
         random.shuffle(servers)
         while True:
             began = time.monotonic()
-            problem = await self._once(servers[tries % len(servers)])
+            problem = await _to_its_end(self._once(servers[tries % len(servers)]))
             if self._session is not None:
                 self._session = None
                 self._note("cluster.disconnected", server=self.told.server, why=problem)
@@ -119,10 +121,8 @@ class Link:
                 await self._connect(client, server, closed, failed)
             session = Session(client, self._access.document, self._receiver, self.peers, self.told.counts)
             await session.serve(over, self._describe, self._outbox, lambda: self._began(session, server))
-        except (SecretError, *EXPECTED) as error:
-            return why[0] if over.is_set() else f"{type(error).__name__}: {error}"[:200]
-        except ExceptionGroup as group:
-            return f"{type(group.exceptions[0]).__name__}: {group.exceptions[0]}"[:200]
+        except EXPECTED as error:
+            return why[0] if over.is_set() else _said(error)
         finally:
             await _close(client)
         return why[0]
@@ -183,14 +183,33 @@ class Link:
         }
 
 
-async def _close(client: Client) -> None:
-    """Close, whatever state the connection is in."""
+async def _to_its_end(work: Coroutine[Any, Any, str]) -> str:
+    """Wait for a connection's end; told to stop, tell it until it has: the library may lose being told."""
+    task = asyncio.ensure_future(work)
     try:
+        await asyncio.wait({task})
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_AGAIN)
+    return task.result()
+
+
+def _said(error: Exception) -> str:
+    """Give an error as text; the first one of several."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+async def _close(client: Client) -> None:
+    """Close, whatever state the connection is in; one that was never complete too."""
+    with contextlib.suppress(*EXPECTED):
         async with asyncio.timeout(_CLOSING):
             await client.close()
-    except EXPECTED:
-        transport = getattr(client, "_transport", None)
-        if transport is not None:
+    transport = getattr(client, "_transport", None)
+    if transport is not None:
+        with contextlib.suppress(*EXPECTED):
             transport.close()
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nats.errors import Error as NatsError
+
 from appliance.config.errors import ConfigError
 from appliance.daemon.assemble import read_documents
 from appliance.daemon.live.files import Appliance, load_appliance
@@ -58,7 +60,7 @@ def publish(path: Path, credentials: CredentialsDocument | None) -> Manifest:
     )
     try:
         return asyncio.run(_send(access, bundle_of(appliance).pack()))
-    except (BundleError, SecretError, *EXPECTED) as error:
+    except (BundleError, SecretError, StoreError, NatsError, OSError, TimeoutError) as error:
         raise PublishError([_error(path, str(error) or type(error).__name__)]) from error
 
 
