@@ -1,4 +1,5 @@
 cimport cython
+from appliance.model.cut cimport cut
 from appliance.model.packet cimport Packet
 
 @cython.locals(frame=bytes, off=Py_ssize_t)

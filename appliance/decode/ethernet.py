@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.decode.numbers import MAX_LAYERS, MAX_VLANS
+from appliance.model.cut import cut
 from appliance.model.packet import Packet
 
 
@@ -19,8 +20,8 @@ def ethernet(packet: Packet) -> int:
     if packet.payload_len < 14:
         packet.note("ethernet.pkt_too_small")
         return -1
-    packet.eth_dst = frame[off : off + 6]
-    packet.eth_src = frame[off + 6 : off + 12]
+    packet.eth_dst = cut(frame, off, off + 6)
+    packet.eth_src = cut(frame, off + 6, off + 12)
     packet.payload_off = off + 14
     packet.payload_len -= 14
     return frame[off + 12] << 8 | frame[off + 13]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.decode.ipoptions import walk
+from appliance.model.cut import cut
 from appliance.model.packet import Packet
 
 
@@ -31,8 +32,8 @@ def ipv4(packet: Packet) -> int:
     packet.ip_id = frame[off + 4] << 8 | frame[off + 5]
     packet.ttl = frame[off + 8]
     packet.proto = frame[off + 9]
-    packet.src = frame[off + 12 : off + 16]
-    packet.dst = frame[off + 16 : off + 20]
+    packet.src = cut(frame, off + 12, off + 16)
+    packet.dst = cut(frame, off + 16, off + 20)
     packet.l4_off = off + hlen
     packet.payload_off = off + hlen
     packet.payload_len = total - hlen

@@ -27,8 +27,21 @@ def tcp(packet: Packet) -> None:
     packet.urgent = frame[off + 18] << 8 | frame[off + 19]
     packet.payload_off = off + hlen
     packet.payload_len = left - hlen
-    if hlen > 20:
+    if hlen == 32 and frame[off + 20] == 1 and frame[off + 21] == 1 and frame[off + 22] == 8:
+        _timestamps(packet, off + 22, off + hlen)
+    elif hlen > 20:
         _options(packet, off + 20, off + hlen)
+
+
+def _timestamps(packet: Packet, at: int, end: int) -> None:
+    """Read the options of nearly every segment: two of padding, then timestamps (RFC 7323, appendix A)."""
+    frame = packet.frame
+    if frame[at + 1] != 10:
+        _options(packet, at - 2, end)
+        return
+    packet.ts_val = _u32(frame, at + 2)
+    packet.ts_ecr = _u32(frame, at + 6)
+    packet.tcp_opts = _TIMESTAMPS
 
 
 def _options(packet: Packet, at: int, end: int) -> None:
@@ -50,7 +63,7 @@ def _options(packet: Packet, at: int, end: int) -> None:
         if size < 2 or size > end - at:
             packet.note("tcp.opt_invalid_len")
             break
-        if kind == 8 and size == 10 and packet.ts_val < 0:  # timestamps: on nearly every segment
+        if kind == 8 and size == 10 and packet.ts_val < 0:
             packet.ts_val = _u32(frame, at + 2)
             packet.ts_ecr = _u32(frame, at + 6)
         elif not _fits(kind, size):
@@ -68,6 +81,8 @@ def _u32(frame: bytes, off: int) -> int:
     high = frame[off]  # 64 bits wide when compiled: the shift must not reach the sign
     return high << 24 | frame[off + 1] << 16 | frame[off + 2] << 8 | frame[off + 3]
 
+
+_TIMESTAMPS = (1, 1, 8)
 
 # MSS, window scale, SACK permitted, SACK, timestamps, fast open.
 _ONCE = frozenset({2, 3, 4, 5, 8, 34})

@@ -1,13 +1,18 @@
 cimport cython
 from appliance.engine.pipeline cimport Pipeline
+from appliance.engine.settle cimport locate, remember
 from appliance.engine.work cimport Result, Trace, Work
 from appliance.model.flow cimport Flow
+from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
+
+cdef int _ETHERNET, _IPV4, _IPV6, _ARP
+cdef long long _TICK
 
 cdef class Engine:
     cdef public Pipeline pipeline
     cdef public long long _next_tick, _last
     @cython.locals(packet=Packet, work=Work, pipe=Pipeline, events=list, result=Result)
-    cpdef Result process(self, bytes frame, int linktype, long long now, long long number, Py_ssize_t wirelen=*, Trace trace=*, object origin=*)
+    cpdef Result process(self, bytes frame, int linktype, long long now, long long number, Py_ssize_t wirelen=*, Trace trace=*, Origin origin=*)
     @cython.locals(flow=Flow)
     cpdef list tick(self, long long now)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from appliance.engine import overload, settle
+from appliance.engine import overload
 from appliance.engine.counters import count_link
 from appliance.engine.ended import KernelEntry, end_entry
 from appliance.engine.export import export, forget
 from appliance.engine.lifecycle import end_flow
 from appliance.engine.pipeline import Pipeline
 from appliance.engine.restore import Restorer
+from appliance.engine.settle import locate, remember
 from appliance.engine.swap import succeed
 from appliance.engine.views import list_flows
 from appliance.engine.work import Result, Trace, Work
@@ -19,7 +20,7 @@ from appliance.model.event import ArpEvent, Event, StatsEvent
 from appliance.model.origin import Origin
 
 _ETHERNET = 1
-_COMMON = frozenset((0x0800, 0x86DD, 0x0806))
+_IPV4, _IPV6, _ARP = 0x0800, 0x86DD, 0x0806
 _TICK = 1_000_000_000  # ns between looks at flows that have timed out
 _EXPIRE_LIMIT = 1024  # flows ended in one look, so that no packet waits long
 
@@ -66,13 +67,13 @@ class Engine:
         pipe = self.pipeline
         packet = pipe.decoder.decode(frame, linktype, now, number, wirelen)
         pipe.counters.frame(packet)
-        if linktype != _ETHERNET or packet.ethertype not in _COMMON:
+        if linktype != _ETHERNET or packet.ethertype not in (_IPV4, _IPV6, _ARP):
             count_link(pipe.counters, packet)
         if packet.arp_op > 0:
             events.append(ArpEvent(now, packet))
         work = Work(packet, now, events, trace)
         if origin is not None:
-            settle.locate(packet, origin)
+            locate(packet, origin)
             work.origin = origin
         pipe.run(work)
         pipe.run_inside(work)
@@ -81,7 +82,7 @@ class Engine:
             pipe.traffic.count(packet, work.decision)
         result = Result(packet, work.flow, work.decision, events)
         if origin is not None:
-            result.mark = settle.remember(pipe, work)
+            result.mark = remember(pipe, work)
         return result
 
     def kernel_ended(self, entry: KernelEntry, now: int) -> list[Event]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from appliance.inventory.inventory import Inventory
 
+_MAX_KNOWN = 16_384  # answers remembered; beyond that the memory starts anew
+
 
 class HostOs:
     """Answers from the inventory first, where a VM's OS is known, then from the settings' prefixes."""
@@ -14,6 +16,7 @@ class HostOs:
     def __init__(self, prefixes: Iterable[tuple[str, str]], inventory: Inventory | None) -> None:
         """Take (CIDR, OS name) pairs; the longest prefix wins."""
         self._vms: dict[bytes, str] = {}
+        self._known: dict[bytes, str] = {}
         for interface in inventory.interfaces if inventory is not None else ():
             for one in interface.addresses:
                 if interface.vm.os and one.base == one.last:
@@ -30,6 +33,14 @@ class HostOs:
 
     def of(self, address: bytes) -> str:
         """Name the OS of ``address`` (4 or 16 bytes), "" when nothing is known."""
+        found = self._known.get(address)
+        if found is None:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            found = self._known[address] = self._find(address)
+        return found
+
+    def _find(self, address: bytes) -> str:
         found = self._vms.get(address)
         if found is not None:
             return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from appliance.detect.result import Detection, Match
 from appliance.engine.work import Work
+from appliance.firewall.bound import W_INSPECTED, W_PREVENTS
 from appliance.model.app import FileObject, Transaction
 from appliance.model.event import AlertEvent, FrameEvent, PacketEvent
 from appliance.model.flow import F_BYPASS
@@ -29,28 +30,23 @@ _BLOCKING = {
 
 def prevents(pipe: Pipeline, packet: Packet) -> bool:
     """Tell whether rules may block this packet: the engine prevents, and the policy of an end does."""
-    if not pipe.settings.prevent:
+    if not pipe.prevent:
         return False
-    if pipe.bound is None:
-        return True
-    source, target = pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if)
-    if source is None and target is None:
-        return True
-    return (source is not None and source.inspection.prevent) or (
-        target is not None and target.inspection.prevent
-    )
+    return pipe.bound is None or _prevented(pipe.bound.wishes(packet.src_if, packet.dst_if))
 
 
 def inspected(pipe: Pipeline, packet: Packet) -> bool:
     """Tell whether some end wants its traffic inspected; traffic of nobody's is."""
-    if pipe.bound is None:
-        return True
-    source, target = pipe.bound.policy_of(packet.src_if), pipe.bound.policy_of(packet.dst_if)
-    if source is None and target is None:
-        return True
-    return (source is not None and source.inspection.enabled) or (
-        target is not None and target.inspection.enabled
-    )
+    return pipe.bound is None or wanted(pipe.bound.wishes(packet.src_if, packet.dst_if))
+
+
+def wanted(wishes: int) -> bool:
+    """Tell by what the ends want whether their traffic is inspected."""
+    return wishes == 0 or wishes & W_INSPECTED != 0
+
+
+def _prevented(wishes: int) -> bool:
+    return wishes == 0 or wishes & W_PREVENTS != 0
 
 
 def run_rules(pipe: Pipeline, work: Work) -> None:
@@ -58,13 +54,14 @@ def run_rules(pipe: Pipeline, work: Work) -> None:
     detector, flow, packet = pipe.detector, work.flow, work.packet
     if detector is None or (flow is not None and flow.flags & F_BYPASS):
         return
-    chosen = None
+    chosen, blocking = None, pipe.prevent
     if pipe.bound is not None:
-        if not inspected(pipe, packet):
+        wishes = pipe.bound.wishes(packet.src_if, packet.dst_if)
+        if not wanted(wishes):
             return
-        if pipe.choice is not None:
+        blocking = blocking and _prevented(wishes)
+        if pipe.choice is not None and not pipe.bound.plain:
             chosen = pipe.choice.of(packet, pipe.bound)
-    blocking = prevents(pipe, packet)
     if detector.tagged(packet, flow, work.now):
         work.events.append(PacketEvent(work.now, packet, flow))
     detection = detector.inspect(packet, flow, work.now, blocking, work.stream_events, chosen)

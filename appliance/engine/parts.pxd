@@ -3,6 +3,7 @@ from appliance.decode.decoder cimport Decoder
 from appliance.engine.appcount cimport AppCounters
 from appliance.engine.counters cimport Counters
 from appliance.engine.filedrain cimport FileDrain
+from appliance.engine.traffic cimport Traffic
 from appliance.firewall.bound cimport BoundPolicies
 from appliance.firewall.firewall cimport Firewall
 from appliance.flow.table cimport FlowTable
@@ -15,11 +16,12 @@ from appliance.stream.tracker cimport TcpTracker
 
 cdef class Parts:
     cdef public int generation, load
-    cdef public bint recorded, inspects
+    cdef public bint prevent, recorded, inspects
     cdef public frozenset let_go, types
-    cdef public object settings, defrag, expectations, detector, choice, traffic, relief
+    cdef public object settings, defrag, expectations, detector, choice, relief
     cdef public FileDrain file_drain
     cdef public AppLayer app
+    cdef public Traffic traffic
     cdef public AppCounters app_counters
     cdef public Registry registry
     cdef public BoundPolicies bound

@@ -43,6 +43,7 @@ class Parts:
         app: AppLayer,
     ) -> None:
         self.settings: Settings = settings
+        self.prevent: bool = settings.prevent
         self.generation: int = 1  # of policies, inventory and rules; each change of them begins a new one
         self.decoder: Decoder = decoder
         self.checksums: Checksums = checksums

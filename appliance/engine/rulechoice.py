@@ -41,8 +41,6 @@ class RuleChoice:
 
     def of(self, packet: Packet, bound: BoundPolicies) -> Chosen | None:
         """Give the choice for a packet's two ends."""
-        if bound.plain:
-            return None
         ends = [bound.policy_of(packet.src_if), bound.policy_of(packet.dst_if)]
         inspections = [end.inspection for end in ends if end is not None]
         if all(one.plain for one in inspections):

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from appliance.config.settings import AppSettings, EveOutput
+from appliance.engine.inspection import wanted
 from appliance.engine.work import Work
-from appliance.firewall.bound import Inspection
+from appliance.firewall.bound import W_CONTROLS
 from appliance.firewall.judgement import FOREVER
 from appliance.flow.key import counterpart
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_KNOWN, F_PASSED, F_SWAPPED, F_WATCHED, Flow
 from appliance.model.mark import BLOCKED, SETTLED, SETTLED_ORIGINAL, SETTLED_REPLY, turned
-from appliance.model.origin import REPLY, UNKNOWN, Origin
+from appliance.model.origin import REPLY, UNKNOWN, Origin, place_of
 from appliance.model.packet import (
     PROTO_GRE,
     PROTO_ICMP,
@@ -47,9 +48,9 @@ _PLAIN_RECORDS = frozenset(("alert", "drop", "flow", "netflow", "stats", "arp"))
 
 def locate(packet: Packet, origin: Origin) -> None:
     """Note on a frame and on all that it carries which segment it was in."""
-    place = origin.place
-    inner: Packet | None = packet
-    while place and inner is not None:
+    place = place_of(origin)
+    inner: Packet | None = packet if place else None
+    while inner is not None:
         inner.place = place
         inner = inner.inner
 
@@ -184,17 +185,10 @@ def _uninspected(pipe: Pipeline, flow: Flow) -> int:
 
 def _wishes(pipe: Pipeline, flow: Flow) -> tuple[bool, bool]:
     """Tell whether an end has its traffic inspected, and whether one restricts applications."""
-    bound = pipe.bound
-    if bound is None:
+    if pipe.bound is None:
         return True, False
-    ends = [bound.policy_of(flow.client_if), bound.policy_of(flow.server_if)]
-    wishes = [end.inspection for end in ends if end is not None]
-    inspected = not wishes or any(one.enabled for one in wishes)
-    return inspected, any(_controls(one) for one in wishes)
-
-
-def _controls(inspection: Inspection) -> bool:
-    return bool(inspection.allow_applications or inspection.deny_applications)
+    wishes = pipe.bound.wishes(flow.client_if, flow.server_if)
+    return wanted(wishes), wishes & W_CONTROLS != 0
 
 
 def _over(flow: Flow) -> bool:

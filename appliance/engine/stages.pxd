@@ -1,5 +1,6 @@
 cimport cython
 from appliance.decode.quoted cimport embedded
+from appliance.engine.inspection cimport prevents, run_rules
 from appliance.engine.parts cimport Parts
 from appliance.engine.work cimport Work
 from appliance.firewall.firewall cimport Firewall
@@ -9,17 +10,20 @@ from appliance.inventory.registry cimport Registry
 from appliance.model.app cimport AppState
 from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
+from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
 from appliance.stream.result cimport StreamResult
 
-cdef int F_BYPASS, F_DROPPED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
-cdef object ACCEPTED
+cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
+cdef object ACCEPTED, _NONE, _BYPASS, _ACCEPT
+cdef bint _CONTINUE, _STOP
 
 cpdef bint checksum(Parts pipe, Work work) except -1
+@cython.locals(origin=Origin)
 cpdef bint _sound(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet)
 cpdef bint report_anomalies(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet, registry=Registry)
+@cython.locals(packet=Packet, registry=Registry, origin=Origin)
 cpdef bint identify(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet)
 cpdef bint defragment(Parts pipe, Work work) except -1

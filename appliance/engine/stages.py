@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from appliance.decode import anomalies
+from appliance.decode.anomalies import is_invalid
 from appliance.decode.quoted import embedded
-from appliance.engine import applications, exceptions, inspection, overload, settle, swap
+from appliance.engine import applications, exceptions, overload, settle, swap
 from appliance.engine.counters import count_session
+from appliance.engine.inspection import prevents, run_rules
 from appliance.engine.work import Work
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
-from appliance.model import mark
 from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
+from appliance.model.mark import SETTLED
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
 from appliance.model.tcp import TcpState
 from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
@@ -26,6 +27,8 @@ from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
+_NONE = Reason.NONE
+_BYPASS, _ACCEPT = Verdict.BYPASS, Verdict.ACCEPT
 _CONTINUE = False
 _STOP = True
 _REFUSED_FRAGMENTS = {
@@ -64,7 +67,7 @@ def report_anomalies(pipe: Pipeline, work: Work) -> bool:
         pipe.counters.add("decoder.event." + name)
         work.events.append(AnomalyEvent(work.now, "decode", name, packet, None))
         work.note("decode", "anomaly", name)
-    if anomalies.is_invalid(packet):
+    if is_invalid(packet):
         pipe.counters.add("decoder.invalid")
         work.usable = work.usable and _readable(packet)
     return _CONTINUE
@@ -115,7 +118,7 @@ def defragment(pipe: Pipeline, work: Work) -> bool:
     if pipe.settings.defrag.unjudged == "drop" and packet.outer is None:
         work.decide(Decision(Verdict.DROP, Reason.FRAGMENT_UNJUDGED, "defrag.unjudged"))
         work.note("defrag", "drop", "a fragment, where only whole datagrams are expected")
-    if anomalies.is_invalid(packet):
+    if is_invalid(packet):
         return _CONTINUE
     version = "ipv4" if packet.ip_version == 4 else "ipv6"
     pipe.counters.add(f"defrag.{version}.fragments")
@@ -155,13 +158,15 @@ def _readable(packet: Packet) -> bool:
     """
     if packet.ip_version == 0:
         return False
-    return not anomalies.is_invalid(packet) or packet.payload_off > packet.l4_off > 0
+    if packet.anomalies is None or packet.payload_off > packet.l4_off > 0:
+        return True
+    return not is_invalid(packet)
 
 
 def _refuse_unreadable(pipe: Pipeline, work: Work) -> bool:
     """No policy can be applied to what cannot be read: where there are policies, it is dropped."""
     packet = work.packet
-    if pipe.firewall is None or not anomalies.is_invalid(packet):
+    if pipe.firewall is None or not is_invalid(packet):
         return _CONTINUE
     work.decide(Decision(Verdict.DROP, Reason.MALFORMED, (packet.anomalies or [""])[0]))
     work.note("flow", "drop", "malformed")
@@ -203,7 +208,7 @@ def _table_full(pipe: Pipeline, work: Work) -> bool:
     exceptions.apply(pipe, work, pipe.settings.flow.memcap_policy, "flow")
     if pipe.firewall is not None:
         work.decide(Decision(Verdict.DROP, Reason.FLOW_TABLE_FULL, "flow.max-flows"))
-    return work.decision.verdict > Verdict.ACCEPT
+    return work.decision.verdict > _ACCEPT
 
 
 def filter_packet(pipe: Pipeline, work: Work) -> bool:
@@ -221,15 +226,16 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
     if firewall is None:
         work.note("firewall", "accept", "no policy")
         return _CONTINUE
-    if work.decision.verdict > Verdict.ACCEPT:
+    if work.decision.verdict > _ACCEPT:
         return _CONTINUE
     bypassed = stale and flow is not None and flow.flags & F_BYPASS and flow.judged is not None
-    bypassed = bypassed and flow is not None and flow.judged.verdict == Verdict.BYPASS
+    bypassed = bypassed and flow is not None and flow.judged.verdict == _BYPASS
     if flow is None and work.related is None and _about_anothers(work):
         judgement = firewall.judge_related(work.packet, work.now)
     else:
         judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
-    if bypassed and flow is not None and not judgement.bypass:
+    bypass = judgement.verdict == _BYPASS
+    if bypassed and flow is not None and not bypass:
         pipe.unbypass(flow, work)
     if judgement.notices:
         work.events.extend(judgement.notices)
@@ -237,9 +243,9 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
         _explain(work, judgement)
     if judgement.log:
         work.events.append(logged(work, judgement))
-    if judgement.bypass and flow is not None:
+    if bypass and flow is not None:
         pipe.bypass(flow)
-    if judgement.verdict <= Verdict.ACCEPT:
+    if judgement.verdict <= _ACCEPT:
         return _CONTINUE
     work.decide(judgement.decision)
     return _STOP
@@ -288,7 +294,7 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
     packet, flow = work.packet, work.flow
     if flow is None or packet.proto != PROTO_TCP or flow.proto != PROTO_TCP or not work.usable:
         return _CONTINUE
-    if flow.flags & F_BYPASS or flow.kernel & mark.SETTLED == mark.SETTLED:
+    if flow.flags & F_BYPASS or flow.kernel & SETTLED == SETTLED:
         return _CONTINUE
     if _refuse_unseen(pipe, work):
         return _STOP
@@ -315,7 +321,7 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
         _report_stream(pipe, work, flow, result.events)
     if result.exception:
         exceptions.apply(pipe, work, result.exception, result.exception_target)
-    if result.reason is not Reason.NONE and inspection.prevents(pipe, packet):
+    if result.reason is not _NONE and prevents(pipe, packet):
         work.decide(Decision(Verdict.DROP, result.reason, "stream"))
     if result.bypass:
         pipe.bypass(flow)
@@ -327,7 +333,7 @@ def _refuse_unseen(pipe: Pipeline, work: Work) -> bool:
 
     No common stack makes segments that large (the limit is 65,531 bytes of IP), so it asks to be overlooked.
     """
-    if work.origin is None or not work.origin.unseen or not inspection.prevents(pipe, work.packet):
+    if work.origin is None or not work.origin.unseen or not prevents(pipe, work.packet):
         return False
     work.decide(Decision(Verdict.DROP, Reason.BYTES_UNSEEN, "stream"))
     work.note("stream", "drop", "its last bytes were not handed over")
@@ -348,7 +354,7 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     flow, packet = work.flow, work.packet
     if flow is None or flow.flags & (F_BYPASS | F_NO_PAYLOAD_INSPECT):
         return _CONTINUE
-    if flow.kernel & mark.SETTLED == mark.SETTLED:
+    if flow.kernel & SETTLED == SETTLED:
         return _CONTINUE
     udp = packet.proto == PROTO_UDP and flow.proto == PROTO_UDP
     if not work.chunks and not (udp and work.usable and packet.payload_len):
@@ -390,7 +396,7 @@ def detect(pipe: Pipeline, work: Work) -> bool:
     if not work.inspect:
         work.note("detect", "skipped", "not inspected")
         return _CONTINUE
-    inspection.run_rules(pipe, work)
+    run_rules(pipe, work)
     return _CONTINUE
 
 

@@ -7,22 +7,24 @@ from typing import Any
 from appliance.inventory.registry import Registry
 from appliance.model.identity import VmInterface
 from appliance.model.packet import Packet
-from appliance.model.verdict import Decision, Reason, Verdict
+from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
 
 
 class InterfaceTraffic:
     """Totals of one interface.
 
-    ``out`` is what its VM has sent, whatever became of it; ``into`` is what was let through to it. Pairs are
-    packets and bytes. ``dropped_out`` and ``dropped_in`` count packets by reason.
+    Out is what its VM has sent, whatever became of it; in is what was let through to it. ``dropped_out``
+    and ``dropped_in`` count packets by reason.
     """
 
-    __slots__ = ("dropped_in", "dropped_out", "into", "out")
+    __slots__ = ("bytes_in", "bytes_out", "dropped_in", "dropped_out", "packets_in", "packets_out")
 
     def __init__(self) -> None:
         """Start at 0."""
-        self.out: list[int] = [0, 0]
-        self.into: list[int] = [0, 0]
+        self.packets_out: int = 0
+        self.bytes_out: int = 0
+        self.packets_in: int = 0
+        self.bytes_in: int = 0
         self.dropped_out: dict[Reason, int] = {}
         self.dropped_in: dict[Reason, int] = {}
 
@@ -36,28 +38,35 @@ class Traffic:
 
     def count(self, packet: Packet, decision: Decision) -> None:
         """Count a frame at both of its ends."""
-        source, target = packet.src_if, packet.dst_if
-        dropped = decision.verdict > Verdict.ACCEPT
-        if source is not None:
-            found = self._of(source)
-            _add(found.out, 1, packet.wirelen)
+        dropped = decision is not ACCEPTED and decision.verdict > Verdict.ACCEPT
+        if packet.src_if is not None:
+            self._sent(packet.src_if, 1, packet.wirelen)
             if dropped:
-                found.dropped_out[decision.reason] = found.dropped_out.get(decision.reason, 0) + 1
-        if target is not None:
-            found = self._of(target)
+                _drop(self._of(packet.src_if).dropped_out, decision.reason)
+        if packet.dst_if is not None:
             if dropped:
-                found.dropped_in[decision.reason] = found.dropped_in.get(decision.reason, 0) + 1
+                _drop(self._of(packet.dst_if).dropped_in, decision.reason)
             else:
-                _add(found.into, 1, packet.wirelen)
+                self._received(packet.dst_if, 1, packet.wirelen)
+
+    def _sent(self, interface: VmInterface, packets: int, octets: int) -> None:
+        found = self._of(interface)
+        found.packets_out += packets
+        found.bytes_out += octets
+
+    def _received(self, interface: VmInterface, packets: int, octets: int) -> None:
+        found = self._of(interface)
+        found.packets_in += packets
+        found.bytes_in += octets
 
     def pass_unseen(
         self, source: VmInterface | None, target: VmInterface | None, packets: int, octets: int
     ) -> None:
         """Count what the kernel has let pass by itself."""
         if source is not None:
-            _add(self._of(source).out, packets, octets)
+            self._sent(source, packets, octets)
         if target is not None:
-            _add(self._of(target).into, packets, octets)
+            self._received(target, packets, octets)
 
     def _of(self, interface: VmInterface) -> InterfaceTraffic:
         found = self._totals.get(interface)
@@ -77,10 +86,10 @@ class Traffic:
         return {
             f"{interface.vm.uuid}/{interface.name}": {
                 "label": interface.label,
-                "packets_out": one.out[0],
-                "bytes_out": one.out[1],
-                "packets_in": one.into[0],
-                "bytes_in": one.into[1],
+                "packets_out": one.packets_out,
+                "bytes_out": one.bytes_out,
+                "packets_in": one.packets_in,
+                "bytes_in": one.bytes_in,
                 "dropped_out": {reason.value: count for reason, count in one.dropped_out.items()},
                 "dropped_in": {reason.value: count for reason, count in one.dropped_in.items()},
             }
@@ -88,6 +97,5 @@ class Traffic:
         }
 
 
-def _add(pair: list[int], packets: int, octets: int) -> None:
-    pair[0] += packets
-    pair[1] += octets
+def _drop(counts: dict[Reason, int], reason: Reason) -> None:
+    counts[reason] = counts.get(reason, 0) + 1

@@ -1,10 +1,14 @@
+cimport cython
 from appliance.model.flow cimport Flow
+from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
 
 cdef class Trace:
     cdef public list lines
     cpdef add(self, str stage, str decision, str why=*)
 
+@cython.no_gc
+@cython.freelist(8)
 cdef class Work:
     cdef public Packet packet
     cdef public long long now
@@ -12,10 +16,13 @@ cdef class Work:
     cdef public Trace trace
     cdef public Flow flow, related
     cdef public bint new_flow, inspect, usable
-    cdef public object decision, rule, origin
+    cdef public object decision, rule
+    cdef public Origin origin
     cpdef decide(self, object decision, object rule=*)
     cpdef note(self, str stage, str decision, str why=*)
 
+@cython.no_gc
+@cython.freelist(8)
 cdef class Result:
     cdef public int mark
     cdef public Packet packet

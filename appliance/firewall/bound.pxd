@@ -1,11 +1,16 @@
 import cython
 
 cdef class BoundPolicies:
-    cdef public tuple policies
+    cdef public tuple policies, senders, receivers
     cdef public object unknown
     cdef public long long epoch
-    cdef public bint empty, plain
+    cdef public bint empty, plain, scans
     cdef tuple _interfaces
+    cdef bytes _wishes
     cdef dict _by_identity
     @cython.locals(index=Py_ssize_t)
     cpdef policy_of(self, interface)
+    @cython.locals(index=Py_ssize_t)
+    cpdef Py_ssize_t index_of(self, interface) except -2
+    @cython.locals(first=Py_ssize_t, second=Py_ssize_t, bits=int)
+    cpdef int wishes(self, one, other) except -1

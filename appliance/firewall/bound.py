@@ -120,6 +120,12 @@ class InterfacePolicy:
         return self.inbound.timed or self.outbound.timed
 
 
+# What policies of a packet's ends want of inspection: bits of :meth:`BoundPolicies.wishes`.
+W_BOUND = 1  # an end has a policy
+W_INSPECTED = 2  # an end has its traffic inspected
+W_PREVENTS = 4  # an end has inspection drop what it finds
+W_CONTROLS = 8  # an end restricts applications
+
 _EMPTY: tuple[Rule, ...] = ()
 
 
@@ -130,10 +136,29 @@ def plain_policy(name: str, default: Verdict) -> InterfacePolicy:
     )
 
 
+def _wishes(policy: InterfacePolicy) -> int:
+    one = policy.inspection
+    controls = one.allow_applications or one.deny_applications
+    bits = W_BOUND | (W_INSPECTED if one.enabled else 0) | (W_PREVENTS if one.prevent else 0)
+    return bits | (W_CONTROLS if controls else 0)
+
+
 class BoundPolicies:
     """The policies in force. ``epoch`` grows with each change, so that old judgements are told apart."""
 
-    __slots__ = ("_by_identity", "_interfaces", "empty", "epoch", "plain", "policies", "unknown")
+    __slots__ = (
+        "_by_identity",
+        "_interfaces",
+        "_wishes",
+        "empty",
+        "epoch",
+        "plain",
+        "policies",
+        "receivers",
+        "scans",
+        "senders",
+        "unknown",
+    )
 
     def __init__(
         self,
@@ -151,19 +176,37 @@ class BoundPolicies:
         self.empty: bool = not policies and unknown is None
         # No policy of an interface chooses among inspection rules.
         self.plain: bool = all(one.inspection.plain for one in policies)
+        self.scans: bool = any(one.scan for one in (*policies, *((unknown,) if unknown else ())))
         self._interfaces = tuple(one.interface for one in policies)
+        self._wishes = bytes(_wishes(one) for one in policies)
+        # The end of a packet at each interface: policy and direction.
+        self.senders: tuple[tuple[InterfacePolicy, int], ...] = tuple((one, OUT) for one in policies)
+        self.receivers: tuple[tuple[InterfacePolicy, int], ...] = tuple((one, IN) for one in policies)
         self._by_identity = {
-            (one.interface.vm.uuid, one.interface.name): one for one in policies if one.interface is not None
+            (one.interface.vm.uuid, one.interface.name): index
+            for index, one in enumerate(policies)
+            if one.interface is not None
         }
 
     def policy_of(self, interface: VmInterface | None) -> InterfacePolicy | None:
         """Give the policy of an interface, also when it comes from an older inventory; None if unknown."""
+        index = self.index_of(interface)
+        return None if index < 0 else self.policies[index]
+
+    def index_of(self, interface: VmInterface | None) -> int:
+        """Give the place of an interface's policy in :attr:`policies`; -1 if it has none."""
         if interface is None:
-            return None
+            return -1
         index = interface.index
         if 0 <= index < len(self._interfaces) and self._interfaces[index] is interface:
-            return self.policies[index]
-        return self._by_identity.get((interface.vm.uuid, interface.name))
+            return index
+        return self._by_identity.get((interface.vm.uuid, interface.name), -1)
+
+    def wishes(self, one: VmInterface | None, other: VmInterface | None) -> int:
+        """Say what the policies of two ends want together, in bits ``W_``; 0 where neither has one."""
+        first, second = self.index_of(one), self.index_of(other)
+        bits = self._wishes[first] if first >= 0 else 0
+        return bits | self._wishes[second] if second >= 0 else bits
 
 
 NO_POLICIES = BoundPolicies()

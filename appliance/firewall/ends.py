@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from appliance.firewall.bound import BoundPolicies, InterfacePolicy
-from appliance.firewall.judgement import EndJudgement
+from appliance.firewall.judgement import EndJudgement, Judgement, combine
 from appliance.firewall.rule import FRAME_RARP, IN, OUT, VERDICTS, Rule
 from appliance.firewall.subject import Subject
 from appliance.model.identity import VmInterface
 from appliance.model.verdict import Reason, Verdict
 
 NAMES = {IN: "in", OUT: "out"}
-# What each rule makes a policy say, for new flows; the memory starts anew beyond the bound.
+# What each rule, or none, makes a policy say, for new flows; the memory starts anew beyond the bound.
 _MAX_SAID = 4096
-_said: dict[tuple[int, int, int], tuple[InterfacePolicy, Rule, EndJudgement]] = {}
+_said: dict[tuple[int, int, int], tuple[InterfacePolicy, Rule | None, EndJudgement]] = {}
+# The same for what two of these make together.
+_both: dict[tuple[int, int], tuple[EndJudgement, EndJudgement, Judgement]] = {}
 
 End = tuple[InterfacePolicy, int]
 
@@ -25,12 +27,12 @@ def ends_of(
     Where neither end is known, the policy for unknown ends stands for both; not so for a packet
     inside a tunnel, since the tunnel itself was judged.
     """
-    sender, receiver = bound.policy_of(source), bound.policy_of(target)
+    sender, receiver = bound.index_of(source), bound.index_of(target)
     ends: list[End] = []
-    if sender is not None:
-        ends.append((sender, OUT))
-    if receiver is not None:
-        ends.append((receiver, IN))
+    if sender >= 0:
+        ends.append(bound.senders[sender])
+    if receiver >= 0:
+        ends.append(bound.receivers[receiver])
     if not ends and bound.unknown is not None and not inner:
         ends = [(bound.unknown, OUT), (bound.unknown, IN)]
     return ends
@@ -38,8 +40,21 @@ def ends_of(
 
 def index_of(bound: BoundPolicies, interface: VmInterface | None) -> int:
     """Give the index under which rules know an interface, -1 for none."""
-    policy = bound.policy_of(interface)
-    return policy.interface.index if policy is not None and policy.interface is not None else -1
+    index = bound.index_of(interface)
+    if index < 0:
+        return -1
+    bound_to = bound.policies[index].interface
+    return bound_to.index if bound_to is not None else -1
+
+
+def tracking(ends: list[End], proto: int) -> list[End]:
+    """Give those of the ends that judge a connection of ``proto`` once."""
+    found = []
+    for end in ends:
+        tracked = end[0].stateful.tracked
+        if tracked is None or proto in tracked:
+            found.append(end)
+    return found
 
 
 def label_of(policy: InterfacePolicy) -> str:
@@ -53,20 +68,21 @@ def judge_end(end: End, subject: Subject, now: int) -> EndJudgement:
     logged: list[str] = []
     table = policy.outbound if direction == OUT else policy.inbound
     rule = table.match(subject, now, logged)
-    names = tuple(logged)
-    if rule is None:
-        return _by_default(end, subject, names)
-    if names:
-        return _by_rule(end, rule, names)
+    if logged or (rule is None and subject.frame == FRAME_RARP):
+        return _say(end, subject, rule, tuple(logged))
     key = (id(policy), direction, id(rule))
     known = _said.get(key)
     if known is not None and known[0] is policy and known[1] is rule:
         return known[2]
     if len(_said) >= _MAX_SAID:
         _said.clear()
-    found = _by_rule(end, rule, names)
+    found = _say(end, subject, rule, ())
     _said[key] = (policy, rule, found)
     return found
+
+
+def _say(end: End, subject: Subject, rule: Rule | None, logged: tuple[str, ...]) -> EndJudgement:
+    return _by_default(end, subject, logged) if rule is None else _by_rule(end, rule, logged)
 
 
 def announces(policy: InterfacePolicy, direction: int, frame: int) -> bool:
@@ -84,6 +100,22 @@ def _by_default(end: End, subject: Subject, logged: tuple[str, ...]) -> EndJudge
     reason = Reason.NONE if verdict <= Verdict.ACCEPT else _default_reason(policy)
     by = f"{policy.name}/default_action"
     return EndJudgement(label_of(policy), NAMES[direction], policy.name, verdict, reason, by, logged=logged)
+
+
+def both(ends: tuple[EndJudgement, ...]) -> Judgement:
+    """Give what :func:`combine` makes of ``ends``; of two that were said before, the same object again."""
+    if len(ends) != 2:
+        return combine(ends)
+    sender, receiver = ends
+    key = (id(sender), id(receiver))
+    known = _both.get(key)
+    if known is not None and known[0] is sender and known[1] is receiver:
+        return known[2]
+    if len(_both) >= _MAX_SAID:
+        _both.clear()
+    found = combine(ends)
+    _both[key] = (sender, receiver, found)
+    return found
 
 
 def _by_rule(end: End, rule: Rule, logged: tuple[str, ...]) -> EndJudgement:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from appliance.config.settings import Settings
 from appliance.firewall.bound import BoundPolicies
-from appliance.firewall.ends import End, denied, ends_of, index_of, judge_end
+from appliance.firewall.ends import End, both, denied, ends_of, index_of, judge_end, tracking
 from appliance.firewall.guard import ScanGuard
 from appliance.firewall.judgement import (
     ALLOWED,
@@ -16,7 +16,7 @@ from appliance.firewall.judgement import (
     Judgement,
     combine,
 )
-from appliance.firewall.limits import Tallies
+from appliance.firewall.limits import Tallies, Tally
 from appliance.firewall.scan import Blocks
 from appliance.firewall.schedule import MINUTE
 from appliance.firewall.subject import Subject, of_flow, of_packet
@@ -28,6 +28,8 @@ from appliance.model.tcp import TcpState
 from appliance.model.verdict import Reason, Verdict
 
 _OPENING = TH_SYN | TH_ACK | TH_RST | TH_FIN
+_ESTABLISHED = int(TcpState.ESTABLISHED)
+_ACCEPT = Verdict.ACCEPT
 _MAX_ANCESTORS = 4
 
 
@@ -83,7 +85,7 @@ class Firewall:
             answer = judged.later
         else:
             answer = self._judge(packet, flow, now)
-        if flow.flags & F_DROPPED and answer.verdict <= Verdict.ACCEPT:  # inspection has dropped it
+        if flow.flags & F_DROPPED and answer.verdict <= _ACCEPT:  # inspection has dropped it
             return Judgement(Verdict.DROP, Reason.FLOW_DENIED, flow.action_by)
         return answer
 
@@ -128,11 +130,17 @@ class Firewall:
 
     def _judge_alone(self, packet: Packet, here: list[End], now: int) -> Judgement:
         """Judge a packet that has no flow by itself."""
-        scan, notices = self.guard.inspect(packet, here, False, now)
+        scan, notices = self._scan(packet, here, False, now)
         if scan is not None:
             return combine((scan,), notices)
         subject = self.packet_subject(packet)
         return combine(tuple(judge_end(end, subject, now) for end in here), notices)
+
+    def _scan(
+        self, packet: Packet, here: list[End], opens: bool, now: int
+    ) -> tuple[EndJudgement | None, tuple[NoticeEvent, ...]]:
+        """Look for scans, where a policy wants that."""
+        return self.guard.inspect(packet, here, opens, now) if self.bound.scans else (None, ())
 
     def _add_untracked(
         self, answer: Judgement, packet: Packet, flow: Flow, here: list[End], now: int
@@ -153,15 +161,16 @@ class Firewall:
         own = packet.proto == flow.proto
         if before is None and own:
             opens = packet.direction == TOSERVER and not flow.flags & F_KNOWN
-            scan, notices = self.guard.inspect(packet, here, opens, now)
+            scan, notices = self._scan(packet, here, opens, now)
             refused = scan or _not_opened(packet, flow, ends)
             if refused is not None:
                 return combine((refused,), notices)
-        tracked = [end for end in ends if end[0].stateful.tracks(flow.proto)]
-        judgement = combine(self.judge_ends(packet, flow, tracked, now), notices)
+        tracked = tracking(ends, flow.proto)
+        said = self.judge_ends(packet, flow, tracked, now)
+        judgement = combine(said, notices) if notices else both(said)
         verdict = self._verdict(judgement, flow, ends, now)
         verdict.per_packet = len(tracked) < len(ends)
-        if judgement.verdict > Verdict.ACCEPT:
+        if judgement.verdict > _ACCEPT:
             self.flow_ended(flow)
         elif before is not None:
             verdict.tallies, verdict.half_open = before.tallies, before.half_open
@@ -173,8 +182,7 @@ class Firewall:
         return judgement
 
     def _verdict(self, judgement: Judgement, flow: Flow, ends: list[End], now: int) -> FlowVerdict:
-        timed = any(end[0].timed for end in ends)
-        until = (now // MINUTE + 1) * MINUTE if timed else FOREVER
+        until = (now // MINUTE + 1) * MINUTE if _timed(ends) else FOREVER
         return FlowVerdict(self.bound.epoch, judgement, flow.flags & F_SWAPPED != 0, until)
 
     def judge_ends(
@@ -185,12 +193,12 @@ class Firewall:
         Only a rule of the emergency section denies a related flow.
         """
         subject = self.flow_subject(packet, flow)
-        found = tuple(judge_end(end, subject, now) for end in ends)
-        if flow.parent is None or all(one.verdict <= Verdict.ACCEPT for one in found):
+        found = tuple([judge_end(end, subject, now) for end in ends])
+        if flow.parent is None or _allow(found):
             return found
         if not self._parent_allowed(packet, flow.parent, now, depth):
             return found
-        return tuple(_related(one) for one in found)
+        return tuple([_related(one) for one in found])
 
     def _parent_allowed(self, packet: Packet, parent: Flow, now: int, depth: int) -> bool:
         judged: FlowVerdict | None = parent.judged
@@ -199,22 +207,25 @@ class Firewall:
         if judged is None or not judged.allowed or depth >= _MAX_ANCESTORS:
             return False
         ends = ends_of(self.bound, parent.client_if, parent.server_if, packet.outer is not None)
-        return all(
-            one.verdict <= Verdict.ACCEPT for one in self.judge_ends(packet, parent, ends, now, depth + 1)
-        )
+        return _allow(self.judge_ends(packet, parent, ends, now, depth + 1))
 
     def _count(self, packet: Packet, verdict: FlowVerdict, ends: list[End], now: int) -> EndJudgement | None:
         """Count a new flow at both ends, unless a limit of one of them is reached."""
-        counted = [end for end in ends if end[0].interface is not None]
-        tcp = packet.proto == PROTO_TCP
-        opening = tcp and packet.tcp_flags & _OPENING == TH_SYN
-        tallies = [self.tallies.of(end[0].interface.index) for end in counted if end[0].interface is not None]
-        for end, tally in zip(counted, tallies, strict=True):
+        opening = packet.proto == PROTO_TCP and packet.tcp_flags & _OPENING == TH_SYN
+        tallies: list[Tally] = []
+        for end in ends:
+            interface = end[0].interface
+            if interface is None:
+                continue
+            tally = self.tallies.of(interface.index)
             reason = tally.refuses(end[0].stateful.limits, opening, opening, now)
             if reason is not None:
                 return denied(end, reason, "stateful/" + reason.value.removeprefix("limit_"))
-        for end, tally in zip(counted, tallies, strict=True):
-            tally.take(end[0].stateful.limits, opening, opening)
+            tallies.append(tally)
+        for end in ends:
+            interface = end[0].interface
+            if interface is not None:
+                self.tallies.of(interface.index).take(end[0].stateful.limits, opening, opening)
         verdict.tallies = tuple(tallies)
         verdict.half_open = opening
         return None
@@ -257,12 +268,14 @@ class Firewall:
         """Tell whether a flow counts as half open at an end with a limit of those."""
         if not judged.half_open:
             return False
-        ends = (self.bound.policy_of(flow.client_if), self.bound.policy_of(flow.server_if))
-        limited = any(end is not None and end.stateful.limits.half_open for end in ends)
-        if limited and not _is_established(flow):
+        if not _is_established(flow) and self._limits_half_open(flow):
             return True
         self.flow_established(flow)
         return False
+
+    def _limits_half_open(self, flow: Flow) -> bool:
+        ends = (self.bound.policy_of(flow.client_if), self.bound.policy_of(flow.server_if))
+        return any(end is not None and end.stateful.limits.half_open for end in ends)
 
     def flow_established(self, flow: Flow) -> None:
         """Take note that both ends have answered each other: the connection is no longer half open."""
@@ -304,6 +317,17 @@ class Firewall:
         return of_flow(flow, source, target)
 
 
+def _timed(ends: list[End]) -> bool:
+    for end in ends:  # noqa: SIM110 - compiled, a loop costs less than a generator
+        if end[0].inbound.timed or end[0].outbound.timed:
+            return True
+    return False
+
+
+def _allow(said: tuple[EndJudgement, ...]) -> bool:
+    return max([one.verdict for one in said], default=_ACCEPT) <= _ACCEPT
+
+
 def _interfaces(packet: Packet, flow: Flow) -> tuple[VmInterface | None, VmInterface | None]:
     """Give the client's and the server's interface, from the packet where the flow knows neither."""
     if flow.client_if is not None or flow.server_if is not None or packet.proto != flow.proto:
@@ -333,11 +357,11 @@ def _not_opened(packet: Packet, flow: Flow, ends: list[End]) -> EndJudgement | N
 
 def _is_established(flow: Flow) -> bool:
     tcp = flow.tcp
-    return tcp is not None and tcp.state >= TcpState.ESTABLISHED
+    return tcp is not None and tcp.state >= _ESTABLISHED
 
 
 def _related(one: EndJudgement) -> EndJudgement:
-    if one.verdict <= Verdict.ACCEPT or one.section == "emergency":
+    if one.verdict <= _ACCEPT or one.section == "emergency":
         return one
     return replace(one, verdict=Verdict.ACCEPT, reason=Reason.NONE, by=f"{one.policy}/related")
 

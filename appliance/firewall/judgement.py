@@ -8,6 +8,7 @@ from appliance.firewall.limits import Tally
 from appliance.model.event import NoticeEvent
 from appliance.model.verdict import Decision, Reason, Verdict
 
+_BYPASS, _ACCEPT = Verdict.BYPASS, Verdict.ACCEPT  # the look-up in the class is slow
 FOREVER = (1 << 63) - 1
 
 
@@ -49,7 +50,7 @@ class Judgement:
     @property
     def bypass(self) -> bool:
         """Tell whether the flow needs no inspection either."""
-        return self.verdict == Verdict.BYPASS
+        return self.verdict == _BYPASS
 
     @property
     def decision(self) -> Decision:
@@ -57,7 +58,7 @@ class Judgement:
         return Decision(self.verdict, self.reason, self.by)
 
 
-ALLOWED = Judgement(Verdict.ACCEPT)
+ALLOWED = Judgement(_ACCEPT)
 
 
 class FlowVerdict:
@@ -90,13 +91,13 @@ class FlowVerdict:
         self.per_packet: bool = False
         self.tallies: tuple[Tally, ...] = ()
         self.half_open: bool = False
-        self.quiet: bool = judgement.verdict == Verdict.ACCEPT
+        self.quiet: bool = judgement.verdict == _ACCEPT
         self.later: Judgement = later_answer(judgement.verdict, judgement.by)
 
     @property
     def allowed(self) -> bool:
         """Tell whether packets of the flow pass."""
-        return self.verdict <= Verdict.ACCEPT
+        return self.verdict <= _ACCEPT
 
 
 _MAX_ANSWERS = 1024
@@ -109,7 +110,7 @@ def later_answer(verdict: Verdict, by: str) -> Judgement:
     if found is None:
         if len(_answers) >= _MAX_ANSWERS:
             _answers.clear()
-        drops = verdict > Verdict.ACCEPT
+        drops = verdict > _ACCEPT
         answer = Judgement(Verdict.DROP, Reason.FLOW_DENIED, by) if drops else Judgement(verdict, by=by)
         found = _answers[verdict, by] = answer
     return found
@@ -120,8 +121,8 @@ def combine(ends: tuple[EndJudgement, ...], notices: tuple[NoticeEvent, ...] = (
     if not ends:
         return ALLOWED if not notices else Judgement(Verdict.ACCEPT, notices=notices)
     winner = max(ends, key=_strictness)
-    logged = tuple(name for end in ends for name in end.logged)
-    log = bool(logged) or any(end.log for end in ends)
+    logged = tuple([name for end in ends for name in end.logged])
+    log = bool(logged) or any([end.log for end in ends])  # noqa: C419 - compiled, a list costs less
     return Judgement(winner.verdict, winner.reason, winner.by, log, logged, ends, notices)
 
 

@@ -21,11 +21,11 @@ class Tally:
 
     def __init__(self, number: int) -> None:
         """Start with nothing open and a bucket that the first use fills."""
-        self.number = number
-        self.connections = 0
-        self.half_open = 0
-        self.credit = -1
-        self.refilled = 0
+        self.number: int = number
+        self.connections: int = 0
+        self.half_open: int = 0
+        self.credit: int = -1
+        self.refilled: int = 0
 
     def refill(self, limits: Limits, now: int) -> None:
         """Add the tokens earned since the last call."""

@@ -4,6 +4,8 @@ from appliance.model.packet cimport Packet
 
 cdef list _COUNTERPARTS_V4, _COUNTERPARTS_V6
 cdef frozenset _ICMP_ERRORS
+cdef Py_ssize_t _HEAD, _ROOM
+cdef int PROTO_ESP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP, PROTO_TCP, PROTO_UDP, TOCLIENT, TOSERVER
 
 @cython.locals(table=list)
 cpdef int counterpart(int proto, int kind)
@@ -17,6 +19,9 @@ cpdef bytes place_tag(long long place)
 @cython.locals(left="unsigned long long", right="unsigned long long", mask="unsigned long long", factor="unsigned long long", other="unsigned long long", byte="unsigned char", word="unsigned long long")
 cpdef long long flow_id(bytes key, long long now, long long number)
 
+@cython.locals(size=Py_ssize_t, i=Py_ssize_t)
+cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes data) except -1
+
 cdef class KeyMaker:
     cdef public bint vlan_in_key, depth_in_key
     cdef public bytearray head
@@ -28,7 +33,7 @@ cdef class KeyMaker:
     cpdef bytes of_flow(self, Flow flow)
     @cython.locals(tags=bytes)
     cpdef bytes make(self, int proto, bytes src, bytes dst, int sport, int dport, Packet context, bytes extra)
-    @cython.locals(head=bytearray)
+    @cython.locals(head=bytearray, base="char*", end=Py_ssize_t)
     cpdef bytes join(self, int proto, bytes src, bytes dst, int sport, int dport, int depth, int tenant, bytes tags)
     @cython.locals(tag=bytes)
     cpdef bytes tag(self, tuple vlans)

@@ -21,6 +21,7 @@ from appliance.model.packet import (
 
 _NO_COUNTERPART = 0xFFFF
 _HEAD = 11  # protocol, depth, length of the part that varies, two ports, tenant
+_ROOM = 96  # where keys are put together: two addresses, and more tags than packets have
 _MAX_CACHED = 8192
 
 # The answer to each ICMP question, and the reverse (RFC 792, 950, 1256).
@@ -111,6 +112,15 @@ def place_tag(place: int) -> bytes:
     return b"@" + place.to_bytes(8, "big")
 
 
+def _put(room: bytearray, at: int, data: bytes) -> int:
+    """Write ``data`` at a place, as far as there is room; gives the place behind it."""
+    size = len(data)
+    if at + size <= _ROOM:
+        for i in range(size):
+            room[at + i] = data[i]
+    return at + size
+
+
 class KeyMaker:
     """Makes keys as the settings say, and keeps one copy of what many flows share.
 
@@ -123,7 +133,7 @@ class KeyMaker:
         """Start with empty caches."""
         self.vlan_in_key: bool = vlan_in_key
         self.depth_in_key: bool = depth_in_key
-        self.head: bytearray = bytearray(_HEAD)
+        self.head: bytearray = bytearray(_ROOM)
         self.tags: dict[tuple[int, ...], bytes] = {}
         self.vlans: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.macs: dict[bytes, bytes] = {}
@@ -193,7 +203,11 @@ class KeyMaker:
         head[8] = (tenant >> 16) & 0xFF
         head[9] = (tenant >> 8) & 0xFF
         head[10] = tenant & 0xFF
-        return b"".join((head, tags, src, dst))
+        end = _put(head, _put(head, _put(head, _HEAD, tags), src), dst)
+        if end > _ROOM:
+            return b"".join((head[:_HEAD], tags, src, dst))
+        base = head  # a pointer when compiled, and the key a copy
+        return bytes(base[:end])
 
     def tag(self, vlans: tuple[int, ...]) -> bytes:
         """Give the part of the key that VLAN ids make up."""

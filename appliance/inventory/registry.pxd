@@ -1,5 +1,6 @@
 import cython
 
+from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
 
 cdef int _ARP, _RARP, _DHCP_SERVER, PROTO_IGMP, PROTO_UDP
@@ -10,6 +11,11 @@ cdef class Registry:
     cdef public object inventory
     cdef dict _macs, _owners, _ranges, _by_identity
     cdef list _allowed
+    cdef tuple _interfaces
+    @cython.locals(index=Py_ssize_t)
+    cpdef own(self, interface)
+    cpdef place(self, Packet packet, Origin origin)
+    cpdef check_port(self, Packet packet, Origin origin)
     cpdef identify(self, Packet packet)
     @cython.locals(found=list, same=list)
     cpdef _by_mac(self, bytes mac, object vlan, bytes address)

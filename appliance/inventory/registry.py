@@ -26,6 +26,7 @@ class Registry:
     def __init__(self, inventory: Inventory) -> None:
         """Index ``inventory``; a changed inventory gets a new registry."""
         self.inventory: Inventory = inventory
+        self._interfaces = tuple(inventory.interfaces)
         self._macs: dict[bytes, list[VmInterface]] = {}
         self._owners: dict[bytes, list[VmInterface]] = {}
         self._allowed: list[tuple[tuple[bytes, bytes], ...]] = []
@@ -68,8 +69,8 @@ class Registry:
         """Give this inventory's interface of the same identity; None when it has none (any more)."""
         if interface is None:
             return None
-        interfaces, index = self.inventory.interfaces, interface.index
-        if 0 <= index < len(interfaces) and interfaces[index] is interface:
+        index = interface.index
+        if 0 <= index < len(self._interfaces) and self._interfaces[index] is interface:
             return interface
         return self._by_identity.get((interface.vm.uuid, interface.name))
 

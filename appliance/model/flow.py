@@ -137,7 +137,7 @@ class Flow:
         self.ttl_max_ts: int = 0
         self.ttl_min_tc: int = 255
         self.ttl_max_tc: int = 0
-        self.state: int = FlowState.NEW
+        self.state: int = 0  # FlowState.NEW, whose look-up in the class is slow
         self.flags: int = 0
         self.tcp: TcpSession | None = None
         self.app: AppState | None = None

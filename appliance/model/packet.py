@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.model.cut import cut
+
 if TYPE_CHECKING:
     from appliance.model.flow import Flow
     from appliance.model.identity import VmInterface
@@ -182,7 +184,7 @@ class Packet:
 
     def payload(self) -> bytes:
         """Bytes after the last decoded header, without link-layer padding."""
-        return self.frame[self.payload_off : self.payload_off + self.payload_len]
+        return cut(self.frame, self.payload_off, self.payload_off + self.payload_len)
 
     def is_fragment(self) -> bool:
         """Tell whether this is a piece of a larger datagram."""

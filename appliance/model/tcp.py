@@ -145,8 +145,8 @@ class TcpSession:
 
     def __init__(self) -> None:
         """Make a session that has seen no packet."""
-        self.state: int = TcpState.NONE
-        self.previous: int = TcpState.NONE
+        self.state: int = 0  # TcpState.NONE, whose look-up in the class is slow
+        self.previous: int = 0
         self.client: TcpPeer = TcpPeer()
         self.server: TcpPeer = TcpPeer()
         self.flags: int = 0

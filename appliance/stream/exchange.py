@@ -127,7 +127,7 @@ class Exchange:
         if packet.tcp_flags & TH_FIN:
             if names is _BAD_SEQ:
                 return _BAD_FIN.get(_S(state), fin_name)
-            if state == _S.ESTABLISHED:
+            if state == _ESTABLISHED:
                 return fin_name
         return names.get(_S(state), "")
 

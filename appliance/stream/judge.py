@@ -7,6 +7,8 @@ from appliance.model.packet import TH_ACK, TH_FIN, TH_SYN, Packet
 from appliance.model.verdict import Reason
 from appliance.stream.result import StreamResult
 
+_NONE = Reason.NONE
+
 
 class Judge:
     """Holds what the settings say about segments that do not fit. Both methods return False."""
@@ -22,7 +24,7 @@ class Judge:
         """Refuse a segment with impossible numbers: the receiver would throw it away or be fooled."""
         if event:
             result.note(event)
-        if self.drop_invalid and result.reason is Reason.NONE:
+        if self.drop_invalid and result.reason is _NONE:
             result.reason = Reason.STREAM_INVALID
         return False
 
@@ -36,6 +38,6 @@ class Judge:
             result.note(event)
         if packet.tcp_flags & (TH_SYN | TH_ACK | TH_FIN) == TH_SYN and not packet.payload_len:
             return False
-        if self.drop_odd and result.reason is Reason.NONE:
+        if self.drop_odd and result.reason is _NONE:
             result.reason = Reason.STATE_INVALID
         return False

@@ -1,13 +1,14 @@
 cimport cython
 
 from appliance.model.chunk cimport Chunk
+from appliance.model.cut cimport cut
 from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpPeer, TcpSegment
 from appliance.stream.result cimport StreamResult
 from appliance.stream.retention cimport Retention
 from appliance.stream.segments cimport compare, insert, overlaps_differently, overlay, part
 
-cdef long long _FAR
+cdef long long _FAR, _MASK, _HALF, _TURN
 cdef int P_FIN, TH_URG, PATIENCE, MAX_URGENT, DIFFERENT, SAME, UNKNOWN
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from appliance.config.settings import StreamSettings
 from appliance.model.chunk import Chunk
+from appliance.model.cut import cut
 from appliance.model.packet import TH_URG, Packet
 from appliance.model.tcp import P_FIN, TcpPeer, TcpSegment
 from appliance.model.verdict import Reason
@@ -31,6 +32,10 @@ MAX_URGENT = 65_536
 # So far beyond the depth limit the last inspected bytes cannot be sent again: numbers may wrap from here on.
 _FAR = 1 << 30
 _TARGET = "stream.reassembly"
+# Named since Cython makes Python objects of literals beyond 31 bits.
+_MASK = 0xFFFFFFFF
+_HALF = 0x80000000
+_TURN = 0x100000000
 
 
 class Reassembly:
@@ -58,9 +63,9 @@ class Reassembly:
 
     def place(self, peer: TcpPeer, seq: int) -> int:
         """Give the position of a sequence number: the one nearest to the next byte to hand on."""
-        distance = (seq - peer.base_seq) & 0xFFFFFFFF
-        if distance >= 0x80000000:
-            distance -= 0x100000000
+        distance = (seq - peer.base_seq) & _MASK
+        if distance >= _HALF:
+            distance -= _TURN
         return peer.position + distance
 
     def accept(
@@ -85,7 +90,7 @@ class Reassembly:
         if packet.tcp_flags & TH_URG and packet.urgent and self.urgent != "inline":
             return self._accept_urgent(peer, direction, packet, start, begin, stop, one_sided, result)
         offset = packet.payload_off - start
-        data = packet.frame[offset + begin : offset + stop]
+        data = cut(packet.frame, offset + begin, offset + stop)
         if begin == peer.position and (self.inline or one_sided) and not peer.segments:
             self._deliver(peer, direction, TcpSegment(begin, stop, data, start, stop), not one_sided, result)
             return True
@@ -297,7 +302,7 @@ class Reassembly:
             peer.delivered += len(data)
 
     def _advance(self, peer: TcpPeer, end: int) -> None:
-        peer.base_seq = (peer.base_seq + end - peer.position) & 0xFFFFFFFF
+        peer.base_seq = (peer.base_seq + end - peer.position) & _MASK
         peer.position = end
 
     def _gap(self, peer: TcpPeer, direction: int, end: int, result: StreamResult) -> None:
@@ -336,7 +341,7 @@ class Reassembly:
     def restart(self, peer: TcpPeer, seq: int) -> None:
         """Forget everything of a direction, and let its next byte be ``seq``."""
         self.memory.forget(peer)
-        peer.base_seq = seq & 0xFFFFFFFF
+        peer.base_seq = seq & _MASK
 
     def drain(self, peer: TcpPeer, direction: int, result: StreamResult) -> None:
         """Hand on all that waits, acknowledged or not, and end the direction."""

@@ -9,7 +9,12 @@ from appliance.stream.judge cimport Judge
 from appliance.stream.reassembly cimport Reassembly
 from appliance.stream.result cimport StreamResult
 
-cdef int TH_ACK, TH_FIN, TH_RST, ALWAYS, DATA, FIN_ACKED, KIND_COUNT, P_RESET, S_ENDED, F_KNOWN, F_MIDSTREAM
+cdef int TH_ACK, TH_FIN, TH_RST, P_RESET, S_ENDED, F_KNOWN, F_MIDSTREAM
+cdef int ALWAYS, DATA, FIN_ACKED, KIND_COUNT, AFTERMATH, CLOSE, EARLY, HANDSHAKE_ACK, HANDSHAKE_SYN, HANDSHAKE_SYNACK
+cdef int IGNORE, ONE_SIDED, OPEN, ORPHAN, PICKUP, RESET
+cdef int SYNACK, SYNACK_CROSS, SYNACK_LATE, SYNACK_REPLY, SYN_AGAIN, SYN_CLOSING, SYN_CROSS, SYN_FIN, SYN_LATE
+cdef int _CLOSED, _CLOSING, _ESTABLISHED, _FIN_WAIT1, _SYN_RECV, _SYN_SENT, _TIME_WAIT
+cdef list FLOW_STATES
 
 
 cdef class TcpTracker:

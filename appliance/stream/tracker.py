@@ -9,7 +9,6 @@ from appliance.model.chunk import Chunk
 from appliance.model.flow import F_KNOWN, F_MIDSTREAM, Flow
 from appliance.model.packet import TH_ACK, TH_FIN, TH_RST, Packet
 from appliance.model.tcp import P_RESET, S_ENDED, TcpSession, TcpState
-from appliance.stream import states
 from appliance.stream.exchange import Exchange
 from appliance.stream.handshake import Handshake
 from appliance.stream.intruder import Intruder
@@ -17,18 +16,47 @@ from appliance.stream.judge import Judge
 from appliance.stream.reassembly import Reassembly
 from appliance.stream.result import StreamResult
 from appliance.stream.states import (
+    AFTERMATH,
     ALWAYS,
     CHECKS,
+    CLOSE,
     DATA,
+    EARLY,
     FIN_ACKED,
     FLOW_STATES,
     GUARDS,
+    HANDSHAKE_ACK,
+    HANDSHAKE_SYN,
+    HANDSHAKE_SYNACK,
+    IGNORE,
     KIND_COUNT,
     KINDS,
     NEXT,
+    ONE_SIDED,
+    OPEN,
+    ORPHAN,
+    PICKUP,
+    RESET,
+    SYN_AGAIN,
+    SYN_CLOSING,
+    SYN_CROSS,
+    SYN_FIN,
+    SYN_LATE,
+    SYNACK,
+    SYNACK_CROSS,
+    SYNACK_LATE,
+    SYNACK_REPLY,
 )
 
 _S = TcpState
+# States as plain integers: the look-up in the class is slow.
+_CLOSED = int(_S.CLOSED)
+_CLOSING = int(_S.CLOSING)
+_ESTABLISHED = int(_S.ESTABLISHED)
+_FIN_WAIT1 = int(_S.FIN_WAIT1)
+_SYN_RECV = int(_S.SYN_RECV)
+_SYN_SENT = int(_S.SYN_SENT)
+_TIME_WAIT = int(_S.TIME_WAIT)
 
 # What a state is called when client and server change places.
 _SWAPPED = {
@@ -112,18 +140,18 @@ class TcpTracker:
         """Take a packet of a flow that has no session: only a SYN opens one, unless midstream is allowed."""
         index = direction * KIND_COUNT + self.kinds[packet.tcp_flags & 0xFF]
         check = self.checks[index]
-        if check == states.ORPHAN:
+        if check == ORPHAN:
             if not flow.flags & F_KNOWN:
                 self._orphan(packet, result)
             elif packet.tcp_flags & (TH_RST | TH_ACK) == TH_ACK:
                 self._pick_up(packet, flow, direction, now, result)
-        elif check == states.SYN_FIN:
+        elif check == SYN_FIN:
             self.judge.odd("fin_syn", packet, result)
-        elif check == states.OPEN:
+        elif check == OPEN:
             if direction == 1:
                 result.swap = True
             self._open(packet, flow, now, result)
-        elif check == states.PICKUP:
+        elif check == PICKUP:
             self._pick_up(packet, flow, direction, now, result)
 
     def _orphan(self, packet: Packet, result: StreamResult) -> None:
@@ -152,11 +180,11 @@ class TcpTracker:
         session = self._create(packet, flow, 0, result)
         if session is not None:
             self.handshake.open(session, packet, now, result)
-            self._enter(session, flow, _S.SYN_SENT)
+            self._enter(session, flow, _SYN_SENT)
 
     def _pick_up(self, packet: Packet, flow: Flow, direction: int, now: int, result: StreamResult) -> None:
         """Begin a session in the middle, when the settings allow it, or when it is known to be one."""
-        synack = self.kinds[packet.tcp_flags & 0xFF] == states.SYNACK
+        synack = self.kinds[packet.tcp_flags & 0xFF] == SYNACK
         if not flow.flags & F_KNOWN:
             result.apply(self.midstream_policy, "stream.midstream")
             if not (self.picks_synacks if synack else self.picks_acks):
@@ -170,10 +198,10 @@ class TcpTracker:
         flow.flags |= F_MIDSTREAM
         if synack:
             self.handshake.pick_up_synack(session, packet, now)
-            self._enter(session, flow, _S.SYN_RECV)
+            self._enter(session, flow, _SYN_RECV)
             return
         self.handshake.pick_up(session, direction, packet, now)
-        self._enter(session, flow, _S.ESTABLISHED)
+        self._enter(session, flow, _ESTABLISHED)
         if packet.tcp_flags & TH_FIN:
             self._dispatch(session, flow, packet, direction, now, result)
         else:
@@ -220,21 +248,21 @@ class TcpTracker:
         result: StreamResult,
     ) -> bool:
         """Run a check that is not the one for data."""
-        if check == states.CLOSE:
+        if check == CLOSE:
             return self._close(session, flow, packet, direction, now, result)
-        if check == states.RESET:
+        if check == RESET:
             return self.intruder.reset(session, packet, direction, result)
-        if check <= states.HANDSHAKE_ACK or check == states.EARLY:
+        if check <= HANDSHAKE_ACK or check == EARLY:
             return self._shake(check, session, flow, packet, direction, now, result)
-        if check == states.AFTERMATH:
+        if check == AFTERMATH:
             return self._aftermath(session, flow, packet, direction, now, result)
-        if check == states.SYN_CLOSING:
+        if check == SYN_CLOSING:
             return self.intruder.syn_closing(session, packet, direction, result)
-        if check == states.SYN_LATE:
+        if check == SYN_LATE:
             return self.intruder.syn_late(session, packet, direction, result)
-        if check == states.SYNACK_LATE:
+        if check == SYNACK_LATE:
             return self.intruder.synack_late(session, packet, direction, result)
-        return self.judge.odd("fin_syn" if check == states.SYN_FIN else "", packet, result)
+        return self.judge.odd("fin_syn" if check == SYN_FIN else "", packet, result)
 
     def _close(
         self,
@@ -247,13 +275,13 @@ class TcpTracker:
     ) -> bool:
         """Take a FIN; the one that answers the server's may acknowledge that, or cross it."""
         state = session.state
-        if state == _S.SYN_RECV and not self.handshake.finish(session, direction, packet, result):
+        if state == _SYN_RECV and not self.handshake.finish(session, direction, packet, result):
             return False
         if not self.exchange.close(session, packet, direction, now, result):
             return False
-        if state == _S.FIN_WAIT1 and direction == 0:
+        if state == _FIN_WAIT1 and direction == 0:
             acked = self.exchange.fin_acked(session, packet, direction)
-            self._enter(session, flow, _S.TIME_WAIT if acked else _S.CLOSING)
+            self._enter(session, flow, _TIME_WAIT if acked else _CLOSING)
         return True
 
     def _shake(
@@ -268,7 +296,7 @@ class TcpTracker:
     ) -> bool:
         """Run a check of the handshake."""
         shake = self.handshake
-        if check == states.HANDSHAKE_ACK:
+        if check == HANDSHAKE_ACK:
             return self._established(
                 shake.finish(session, direction, packet, result),
                 session,
@@ -278,27 +306,27 @@ class TcpTracker:
                 now,
                 result,
             )
-        if check == states.SYNACK_REPLY:
+        if check == SYNACK_REPLY:
             return shake.synack_reply(session, packet, now, result)
-        if check == states.SYN_AGAIN:
+        if check == SYN_AGAIN:
             return shake.syn_again(session, packet, now, result)
-        if check == states.HANDSHAKE_SYN:
+        if check == HANDSHAKE_SYN:
             return shake.syn_in_handshake(session, direction, packet, result)
-        if check == states.HANDSHAKE_SYNACK:
+        if check == HANDSHAKE_SYNACK:
             if shake.synack_in_handshake(session, direction, packet, now, result):
-                self._enter(session, flow, _S.ESTABLISHED)
+                self._enter(session, flow, _ESTABLISHED)
             return True
-        if check == states.SYN_CROSS:
+        if check == SYN_CROSS:
             return shake.syn_cross(session, packet, now)
-        if check == states.SYNACK_CROSS:
+        if check == SYNACK_CROSS:
             return shake.synack_cross(session, packet, now, result)
-        if check == states.ONE_SIDED:
+        if check == ONE_SIDED:
             return self._established(
                 shake.one_sided(session, packet, result), session, flow, packet, direction, now, result
             )
-        if check == states.EARLY:
+        if check == EARLY:
             return shake.early_ok(session, packet, result)
-        return check == states.IGNORE or self.judge.odd("", packet, result)
+        return check == IGNORE or self.judge.odd("", packet, result)
 
     def _established(
         self,
@@ -314,7 +342,7 @@ class TcpTracker:
         if not finished:
             return False
         before_state = session.state
-        self._enter(session, flow, _S.ESTABLISHED)
+        self._enter(session, flow, _ESTABLISHED)
         if self.exchange.take(session, packet, direction, now, result):
             return True
         self._enter(session, flow, before_state)
@@ -341,7 +369,7 @@ class TcpTracker:
             result.note("suspected_rst_inject")
             return True
         sender.flags |= P_RESET
-        self._enter(session, flow, _S.CLOSED)
+        self._enter(session, flow, _CLOSED)
         return False
 
     def finish(self, flow: Flow) -> list[Chunk]:

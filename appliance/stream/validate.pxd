@@ -3,7 +3,8 @@ cimport cython
 from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpPeer, TcpSession
 
-cdef long long _MASK, _PAWS_IDLE, _MIN_WINDOW
+cdef long long _MASK, _HALF, _PAWS_IDLE, _MIN_WINDOW
+cdef int EXACT, WINDOW, AFTER
 cdef int P_EDGE, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM
 
 

@@ -7,7 +7,9 @@ from types import MappingProxyType
 from appliance.model.packet import Packet
 from appliance.model.tcp import P_EDGE, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM, TcpPeer, TcpSession
 
+# Named since Cython makes Python objects of literals beyond 31 bits.
 _MASK = 0xFFFFFFFF
+_HALF = 0x80000000
 # RFC 7323 section 5.5: a timestamp is not compared with one that is older than 24 days.
 _PAWS_IDLE = 24 * 86_400 * 1_000_000_000
 # How far below the last acknowledgement an ACK may lie when no window is known.
@@ -31,7 +33,7 @@ _LENIENT_CLOCKS = frozenset(("linux", "windows2k3"))
 
 def before(a: int, b: int) -> bool:
     """Tell whether sequence number ``a`` lies before ``b`` (RFC 1982 comparison on 32 bits)."""
-    return ((a - b) & _MASK) >= 0x80000000
+    return ((a - b) & _MASK) >= _HALF
 
 
 def later(a: int, b: int) -> int:
@@ -47,7 +49,7 @@ def timestamp_ok(peer: TcpPeer, value: int, now: int) -> bool:
     if value < 0 or peer.ts_last < 0:
         return True
     age = (peer.ts_last - value) & _MASK
-    if age == 0 or age >= 0x80000000:
+    if age == 0 or age >= _HALF:
         return True
     if age == 1 and peer.os_policy in _LENIENT_CLOCKS:
         return True
@@ -65,7 +67,7 @@ def ack_ok(session: TcpSession, acked: TcpPeer, ack: int) -> bool:
     if before(acked.next_seq, ack):
         return bool(acked.flags & P_EDGE) and not before(acked.edge, ack)
     span = (acked.edge - acked.last_ack) & _MASK if acked.flags & P_EDGE else 0
-    if span < _MIN_WINDOW or span >= 0x80000000:
+    if span < _MIN_WINDOW or span >= _HALF:
         span = _MIN_WINDOW
     return not before(ack, (acked.last_ack - span) & _MASK)
 

@@ -1,0 +1,17 @@
+cimport cython
+
+cdef long long _SECOND
+
+cdef class Tally:
+    cdef public long long number, connections, half_open, refilled
+    cdef public object credit
+    cpdef refill(self, object limits, long long now)
+    cpdef object refuses(self, object limits, bint tcp, bint opening, long long now)
+    cpdef take(self, object limits, bint half_open, bint opening)
+    cpdef give_back(self, bint half_open)
+
+cdef class Tallies:
+    cdef dict _by_identity
+    cdef int _next
+    cdef list _by_index
+    cpdef Tally of(self, Py_ssize_t index)
