@@ -8,5 +8,7 @@ from appliance.model.packet cimport Packet
 
 @cython.locals(state=AppState, parser=Parser, tx=Transaction, inspected=bint)
 cpdef log_app(Parts pipe, Flow flow, long long now, Packet packet, list events)
+@cython.locals(parser=Parser)
+cpdef _release(Flow flow, AppState state)
 cpdef _report_events(Flow flow, Transaction tx, str proto, long long now, Packet packet, list events)
 cpdef _log_tx(frozenset types, Flow flow, Transaction tx, str kind, long long now, Packet packet, list events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.model.app import Transaction
+from appliance.model.app import AppState, Transaction
 from appliance.model.event import TYPE_OF_KIND, AnomalyEvent, AppEvent, Event
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_PASSED, Flow
 from appliance.model.packet import TOCLIENT, Packet
@@ -44,6 +44,23 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
                 if not tx.logged and tx.ready:
                     _log_tx(pipe.types, flow, tx, parser.log_type, now, packet, events)
         parser.drop_done(inspected)
+    if state.ends[0] and state.ends[1]:
+        _release(flow, state)
+
+
+def _release(flow: Flow, state: AppState) -> None:
+    """Let go of a parser that has come to its end and holds nothing, since the flow may be kept for long.
+
+    It stays where a record or a stage could still ask it for more than the flow itself knows.
+    """
+    parser = state.parser
+    if parser is None or state.previous is not None or parser.failed or parser.bypass or parser.upgrade:
+        return
+    if parser.transactions or parser.events or parser.frames or parser.expect:
+        return
+    if parser.log_type == state.proto:
+        flow.tx_id = max(flow.tx_id, parser.next_tx)
+        state.parser = state.probe = None
 
 
 def _report_events(

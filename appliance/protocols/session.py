@@ -167,6 +167,8 @@ class AppLayer:
         state = flow.app
         if state is None or state.parser is not None or state.changes or not self.parses(state.proto):
             return
+        if state.ends[0] and state.ends[1]:
+            return  # there is no next message
         state.done, state.probe, state.resuming = [True, True], None, True
 
     def _resumes(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> bool:

@@ -14,10 +14,10 @@ from guest_lab import Guest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all that shares the guest in one process."""
+    """Keep all that shares the guest in one process; what has guests of its own names its ``GROUP``."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("guest"))
+            item.add_marker(pytest.mark.xdist_group(getattr(item.module, "GROUP", "guest")))
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from tests.netns.running import Talk, say
 
 pytestmark = [pytest.mark.vm, pytest.mark.netns]
 
+GROUP = "moving"
 PATIENCE = 90.0
 SECOND_MAC, SECOND, SECOND_OUTSIDE = "02:00:5e:10:00:03", "10.9.1.2", "10.9.1.1"
 

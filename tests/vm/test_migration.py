@@ -19,6 +19,7 @@ from tests.netns.running import Talk, say
 
 pytestmark = [pytest.mark.vm, pytest.mark.netns]
 
+GROUP = "moving"
 INCOMING = "tcp:10.99.0.2:4444"  # over the network beside
 PATIENCE = 90.0
 
