@@ -49,7 +49,7 @@ class Fabric:
         self._seen: list[dict[str, Any]] = []
 
     def _plain(self) -> list[tuple[str, Any]]:
-        """Give machines with MACs of their own: the simulator gives some of them the same, which get no port."""
+        """Give machines with MACs of their own: the simulator gives some the same, and those get no port."""
         found = sorted(self.server.machines().items())[:MOST]
         macs = {name: self._macs(machine) for name, machine in found}
         counts = Counter(mac for many in macs.values() for mac in many)
