@@ -224,7 +224,7 @@ def test_garbage_and_old_data_change_nothing(hosts, cluster, pair):
     assert talk.say("three") == "three"
     assert first.notes("owner.conflict") == []
     move(hosts, second, hosts.b)
-    assert second.notes("handoff.done")
+    second.wait_for(lambda: second.notes("handoff.done"), "record", 10)
     second.wait_for(lambda: talk.say("four") == "four", "its answer", 30)
     talk.close()
 
