@@ -14,7 +14,7 @@ from appliance.engine.lifecycle import end_flow
 from appliance.flow import snapshot
 from appliance.flow.fields import Field, Flag, Int, Text
 from appliance.model.app import AppState
-from appliance.model.flow import F_ADOPTED, Flow
+from appliance.model.flow import F_ADOPTED, F_DROPPED, Flow, FlowState
 from appliance.model.identity import VmInterface
 
 if TYPE_CHECKING:
@@ -34,14 +34,18 @@ def export(pipe: Pipeline, interface: tuple[str, str] | None) -> Iterator[Slice]
     """Give the state, of everything or of one interface (VM's UUID and name), slice by slice.
 
     Packets may be processed between two slices: each shows what is at its time. Flows that begin meanwhile
-    are not among them.
+    are not among them. Of one interface, what both ends have closed is named only (``over``): it is told of
+    where it ended, and a machine has many more of those than of others.
     """
     flows = [flow for flow in pipe.table.flows() if interface is None or _has(flow, interface)]
+    wanted = None if interface is None else frozenset(_addresses(flows, interface))
+    if interface is not None:
+        yield from _slices("over", [flow.id for flow in flows if _over(flow)])
+        flows = [flow for flow in flows if not _over(flow)]
     for place in range(0, len(flows), SLICE):
         live = [flow for flow in flows[place : place + SLICE] if flow.queue >= 0]
         yield _slice("flows", [_flow(pipe, flow) for flow in live])
     ids = frozenset(flow.id for flow in flows)
-    wanted = None if interface is None else frozenset(_addresses(flows, interface))
     yield from _slices("expectations", _expectations(pipe, ids))
     yield from _slices("blocks", _blocks(pipe, interface))
     if pipe.detector is not None:
@@ -50,10 +54,13 @@ def export(pipe: Pipeline, interface: tuple[str, str] | None) -> Iterator[Slice]
 
 
 def forget(pipe: Pipeline, interface: tuple[str, str], here: frozenset[tuple[str, str]]) -> int:
-    """Let go of flows of an interface that has moved away, but for those with another end ``here``."""
+    """Let go of flows of an interface that has moved away, but for those with another end ``here``.
+
+    Those that both ends have closed have not moved, and end here in their time.
+    """
     count = 0
     for flow in pipe.table.flows():
-        if not _has(flow, interface) or _stays(flow, interface, here):
+        if not _has(flow, interface) or _over(flow) or _stays(flow, interface, here):
             continue
         pipe.table.remove(flow)
         flow.flags |= F_ADOPTED
@@ -83,6 +90,17 @@ def _is(end: VmInterface | None, interface: tuple[str, str]) -> bool:
 
 def _has(flow: Flow, interface: tuple[str, str]) -> bool:
     return _is(flow.client_if, interface) or _is(flow.server_if, interface)
+
+
+def _over(flow: Flow) -> bool:
+    """Tell whether both ends have closed a flow in order, so that all of it was inspected and nothing comes.
+
+    After a RST more may come, if it was forged; and what was dropped must not begin anew.
+    """
+    session = flow.tcp
+    if session is None or flow.state != FlowState.CLOSED or flow.flags & F_DROPPED:
+        return False
+    return bool(session.client.closed and session.server.closed)
 
 
 def _addresses(flows: list[Flow], interface: tuple[str, str]) -> set[bytes]:

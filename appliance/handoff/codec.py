@@ -26,6 +26,7 @@ _STEP = 64 << 10
 _SAME = "="
 ENGINE = ("flows", "expectations", "blocks", "hosts", "thresholds")  # kinds, in the order they are taken in
 KERNEL = "kernel"
+OVER = "over"  # numbers of flows that have ended, from a worker to its supervisor only
 KINDS = frozenset((*ENGINE, KERNEL))
 _TEXT = 256
 
@@ -260,12 +261,17 @@ def slices(entries: Iterable[Entry], version: int, size: int) -> Iterator[dict[s
 def merge(many: Iterable[Mapping[str, Any]], adopted: int) -> list[Entry]:
     """Make one list of the slices of several workers: each flow once, as the worker has it that sees it.
 
-    ``adopted`` is the flag of flows of which a worker has seen nothing itself.
+    ``adopted`` is the flag of flows of which a worker has seen nothing itself. Those that are over
+    for another worker are left out.
     """
     flows: dict[object, tuple[bool, Any]] = {}
     others: dict[str, Entry] = {}
+    over: set[object] = set()
     for part in many:
         kind = str(part.get("kind"))
+        if kind == OVER:
+            over.update(part.get("entries", ()))
+            continue
         for entry in part.get("entries", ()):
             if kind != "flows":
                 others[json.dumps([kind, entry])] = (kind, entry)
@@ -274,4 +280,5 @@ def merge(many: Iterable[Mapping[str, Any]], adopted: int) -> list[Entry]:
             idle = entry["flow"]["flags"] & adopted != 0
             if ident not in flows or (flows[ident][0] and not idle):
                 flows[ident] = (idle, entry)
-    return [("flows", entry) for _, entry in flows.values()] + list(others.values())
+    alive = [entry for ident, (idle, entry) in flows.items() if not idle or ident not in over]
+    return [("flows", entry) for entry in alive] + list(others.values())

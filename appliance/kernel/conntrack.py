@@ -159,6 +159,7 @@ def moving(zone: int, addresses: Collection[bytes], most: int, namespace: str | 
     """Give the connections of ``zone`` with one of ``addresses`` at an end, to go to another host.
 
     At most ``most``; those that were answered come first, since they cannot be taken up so well without.
+    Those that both ends have closed stay: nothing of them comes any more.
 
     Raises:
         KernelError: the kernel does not answer, or we may not ask.
@@ -173,6 +174,7 @@ def moving(zone: int, addresses: Collection[bytes], most: int, namespace: str | 
             if (
                 read is not None
                 and read[0] == zone
+                and not read[1].over
                 and not wanted.isdisjoint((read[1].source, read[1].destination))
             ):
                 found.append(read[1])

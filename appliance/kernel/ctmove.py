@@ -26,6 +26,7 @@ _CARRIED = _SEEN_REPLY | _ASSURED
 _PROTOINFO_TCP = 1
 _TCP_STATE, _SCALE_ORIG, _SCALE_REPLY, _FLAGS_ORIG, _FLAGS_REPLY = 1, 2, 3, 4, 5
 _TCP_STATES = 9  # enum tcp_conntrack up to TCP_CONNTRACK_SYN_SENT2
+_TIME_WAIT = 7  # TCP_CONNTRACK_TIME_WAIT
 _LONGEST = 5 * 24 * 3600  # seconds; what the kernel gives an established connection
 
 
@@ -45,6 +46,11 @@ class Entry:
     assured: bool
     timeout: int
     tcp: tuple[int, int, int, int, int] | None = None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether both ends have closed it."""
+        return self.tcp is not None and self.tcp[0] == _TIME_WAIT
 
     def pack(self) -> list[object]:
         """Give the entry as data that JSON can carry."""

@@ -27,6 +27,7 @@ from scapy.packet import Raw
 
 from appliance.config.settings import EveOutput
 from appliance.engine.restore import Restorer
+from appliance.handoff.codec import merge
 from appliance.model.flow import F_ADOPTED
 from appliance.model.verdict import Reason, Verdict
 
@@ -358,3 +359,59 @@ def test_the_source_lets_go_of_what_has_moved_and_says_nothing():
     assert (len(live.table), tallies.connections, live.engine.pipeline.tracker.sessions) == (0, 0, 0)
     assert live.engine.counters()["flow.moved_away"] == 2
     assert [type(one).__name__ for one in live.engine.finish(live.now)] == ["StatsEvent"]
+
+
+def closed(tcp):
+    return [
+        tcp.packet("FA"),
+        tcp.packet("A", back=True),
+        tcp.packet("FA", back=True),
+        tcp.packet("A"),
+    ]
+
+
+def exported(live, interface):
+    found = {}
+    for part in live.engine.export(interface):
+        found.setdefault(part["kind"], []).extend(part["entries"])
+    return found
+
+
+def test_what_both_ends_have_closed_stays_and_is_told_of_where_it_ended():
+    live, tcp = opened()
+    for packet in closed(tcp):
+        live.send(packet)
+    (flow,) = live.table.flows()
+    assert exported(live, (UUID_A, "eth0")) == {"over": [flow.id]}
+    assert [entry["flow"]["id"] for entry in exported(live, None)["flows"]] == [
+        flow.id
+    ]  # to go on after a restart
+    assert live.engine.forget((UUID_A, "eth0"), frozenset()) == 0
+    assert "FlowEvent" in [type(one).__name__ for one in live.engine.finish(live.now)]
+
+
+def test_what_was_reset_moves_since_the_rst_may_be_forged():
+    live, tcp = opened()
+    live.send(tcp.packet("RA"))
+    assert [len(found) for found in exported(live, (UUID_A, "eth0")).values()] == [1]
+    assert "flows" in exported(live, (UUID_A, "eth0"))
+
+
+def test_what_was_dropped_moves_though_it_was_closed():
+    live, tcp = opened(rules=BAD)
+    live.send(tcp.say(b"bad"))
+    for packet in closed(tcp):
+        live.send(packet)
+    assert "flows" in exported(live, (UUID_A, "eth0"))
+
+
+def test_a_worker_that_only_knows_of_a_flow_hears_that_it_is_over():
+    live, _ = opened()
+    other = arrived(live)
+    (known,) = exported(other, (UUID_A, "eth0"))["flows"]
+    parts = [
+        {"v": 1, "kind": "flows", "entries": [known]},
+        {"v": 1, "kind": "over", "entries": [known["flow"]["id"]]},
+    ]
+    assert merge(parts, F_ADOPTED) == merge(parts[::-1], F_ADOPTED) == []
+    assert len(merge(parts[:1], F_ADOPTED)) == 1

@@ -118,5 +118,7 @@ def test_connections_move_to_another_host(world):
         assert {one.mark for one in connections(there.host)} == {0}
         tcp = Entry(6, addresses[0], b"\x0a\x09\0\2", (31022, 80), True, True, 300, (3, 7, 7, 0x3, 0x3))
         assert insert([tcp], 9, there.host) == Inserted(made=1)
+        over = Entry(6, addresses[0], b"\x0a\x09\0\2", (31023, 80), True, True, 60, (7, 7, 7, 0x3, 0x3))
+        assert insert([over], 9, there.host) == Inserted(made=1)
         (there_tcp,) = [one for one in moving(9, addresses, 10, there.host) if one.proto == 6]
         assert (there_tcp.tcp[:3], there_tcp.answered, there_tcp.assured) == ((3, 7, 7), True, True)
