@@ -1,7 +1,9 @@
 """Brings the kernel into a state, in an order in which every step on the way is safe.
 
 The nft tables come first: in the state with xtables they let no IP packet leave that the xtables rules
-did not see, so that nothing passes uninspected while those are not there yet, or not any more.
+did not see, so that nothing passes uninspected while those are not there yet, or not any more. Where they are
+there they come first: they hold the epoch, and a port that opens must not let through what the epoch before
+has settled without it.
 Nothing that is here needs this process: when it dies, the kernel goes on as it is.
 """
 
@@ -55,10 +57,13 @@ class KernelDriver(Driver):
 
     def _apply(self, state: KernelState) -> None:
         old, self._state = self._state, None
+        known = old.xtables if old is not None else ()
+        if state.xtables and known:
+            self._apply_xtables(state.xtables, known)
         self._apply_nft(state)
-        if state.datapath is Datapath.XTABLES:
-            self._apply_xtables(state.xtables, old.xtables if old is not None else ())
-        elif old is None or old.xtables:
+        if state.xtables and not known:
+            self._apply_xtables(state.xtables, ())
+        elif not state.xtables and (old is None or known):
             self._remove_xtables()
         self._before = sysctls.apply(state.sysctls) | self._before
         if old is None or old.ports != state.ports:

@@ -39,7 +39,6 @@ class Host:
 
     name: str
     place: Callable[[], Awaitable[None]]
-    renew: Callable[[], Awaitable[None]]
     hold: Callable[[str], Awaitable[None]]
     held: Callable[[], Iterable[str]]
     note: Note
@@ -132,15 +131,16 @@ class Handover:
                 self.fail(one.header, "its interface has not appeared")
 
     async def _adopt(self, identity: Identity) -> None:
-        """Take in state and make everything be judged anew; whatever fails, the policy is in force."""
+        """Take in state; whatever fails, the policy is in force.
+
+        Everything is judged anew when the interface is let in, as with every one that arrives.
+        """
         one, port, begun = self.expected.get(identity), self.located.get(identity), time.monotonic()
         if one is None or port is None:
             return
         carried, problem = await self.take_in(one.header, port.zone, one.entries)
         if one.header.held and identity[0] not in self._host.held():
             await self._host.hold(identity[0])
-        else:
-            await self._host.renew()
         self.expected.pop(identity, None)
         if problem:
             self.fail(one.header, problem)

@@ -26,7 +26,6 @@ from appliance.handoff.credentials import Access, SecretError
 from appliance.handoff.document import ClusterDocument
 from appliance.handoff.driver import Driver
 from appliance.handoff.link import Link
-from appliance.handoff.machinery import Shared
 from appliance.handoff.messages import Message, Wanted
 from appliance.handoff.store import Record
 from appliance.inventory.events import EventKind, VmEvent
@@ -62,7 +61,6 @@ class Ownership:
         self._owned = Owned(folder)
         self._zones: dict[Identity, int] = {}
         self._came: dict[Identity, tuple[Header, Carried]] = {}
-        self._renew = Shared(host.renew)
         self.follows = document.follow
         self.follower: Follower | None = None
         self.link = Link(access, self, host.note, self._describe)
@@ -167,7 +165,7 @@ class Ownership:
         return self._handover.header(identity, packed, 0, final=final), packed
 
     async def adopt(self, header: Header, entries: Sequence[Entry]) -> None:
-        """Take state in, and have everything judged anew under the policies of here."""
+        """Take state in. All of it is judged anew under the policies of here when the interface is let in."""
         identity = (header.uuid, header.name)
         port = self._handover.located.get(identity)
         if port is None:
@@ -175,8 +173,6 @@ class Ownership:
         carried, problem = await self._handover.take_in(header, port.zone, entries)
         if header.held and identity[0] not in self._host.held():
             await self._host.hold(identity[0])
-        else:
-            await self._renew()
         if problem:
             self._handover.fail(header, problem)
         else:

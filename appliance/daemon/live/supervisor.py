@@ -98,6 +98,7 @@ class Supervisor:
             self.ownership.follower = follower_of(state, path, self.reload, self.journal.note)
         self._stop = asyncio.Event()
         self._again = False
+        self._placed = False
         self._finders = FinderCache()
         self.changing = asyncio.Lock()
         self._reload_asked = asyncio.Event()
@@ -112,7 +113,6 @@ class Supervisor:
         return Host(
             name=cluster.name if cluster is not None else socket.gethostname(),
             place=self._place,
-            renew=self.renew,
             hold=hold,
             held=lambda: self.quarantine.forced,
             note=self.journal.note,
@@ -210,10 +210,10 @@ class Supervisor:
         before = self.places
         if places != self.places or not self.keeper.applied:
             order: dict[str, Any] = {"do": "ports", "ports": pack_ports(places.ports.ports)}
-            if self.keeper.applied and arrived(self.places, places):
+            if self._placed and arrived(self.places, places):
                 # What the kernel remembers of connections to it was judged without it.
                 order["epoch"] = self.intent.bound.epoch = self.epochs.advance()
-            self.places = places
+            self.places, self._placed = places, True
             self.crew.order(order)
         await asyncio.to_thread(self.keeper.apply, self.intent, self.places, time.time_ns())
         tell_places(self.journal.note, self.intent, before, self.places)

@@ -49,21 +49,16 @@ class World:
     """A handover in a supervisor that does nothing but look."""
 
     def __init__(self, folder, fails=""):
-        self.notes, self.places, self.held, self.did = [], BOTH, set(), []
+        self.notes, self.places, self.held = [], BOTH, set()
         self.passing = set()
 
         async def place():
             self.look()
 
-        async def renew():
-            self.did.append(("renew", frozenset(self.passing)))
-
         async def hold(uuid):
             self.held.add(uuid)
 
-        host = Host(
-            "here", place, renew, hold, lambda: self.held, lambda name, **how: self.notes.append(name)
-        )
+        host = Host("here", place, hold, lambda: self.held, lambda name, **how: self.notes.append(name))
         self.handover = Handover(folder, host)
         self.handover.carrier = self.carries = Carries(fails)
 
@@ -111,14 +106,13 @@ def test_what_cannot_be_written_down_goes_on_here(tmp_path):
 
 
 @pytest.mark.parametrize("fails", ["", "put"])
-def test_what_is_expected_passes_after_it_was_taken_in_and_everything_is_judged_anew(tmp_path, fails):
+def test_what_is_expected_passes_after_it_was_taken_in(tmp_path, fails):
     world = World(tmp_path, fails)
     world.look(GONE)
     world.handover.expect(header_for()[0], ENTRIES)
     assert world.look(BOTH) == {"u2"}
     asyncio.run(world.settle())
     assert world.carries.did == [("put", ("u1", "eth0"), 7)]
-    assert world.did == [("renew", frozenset({"u2"}))]
     assert world.passing == {"u1", "u2"}
     assert world.notes == ["handoff.failed" if fails else "handoff.done"]
 
