@@ -57,12 +57,13 @@ class Load:
         small = str(round(_BASE["datagrams"] * scale * 64 * 8))
         self._parts = [
             lab.spawn(server, "nginx", "-c", str(limited_site(temp, scale))),
-            lab.spawn(server, "iperf3", "-s", "-p", "5201"),
-            lab.spawn(server, "iperf3", "-s", "-p", "5202"),
+            lab.spawn(server, "iperf3", "-s", "-i", "0", "-p", "5201"),
+            lab.spawn(server, "iperf3", "-s", "-i", "0", "-p", "5202"),
         ]
         time.sleep(0.5)
         http = ("wrk", "-t1", "-c20", "-d", f"{length}s")
-        flood = ("iperf3", "-c", SERVER, "-t", length, "-p")
+        # Without reports in between: nobody reads them, and who cannot write on stands still.
+        flood = ("iperf3", "-c", SERVER, "-i", "0", "-t", length, "-p")
         self._parts += [
             lab.spawn(client, *http, f"http://{SERVER}/1k.html"),
             lab.spawn(client, *http, "-H", "Connection: close", f"http://{SERVER}:81/1k.html"),
