@@ -144,7 +144,7 @@ def soak(lab: Lab, folder: Path, args: argparse.Namespace) -> dict[str, Any]:
         lab, folder, [subjects.inspected()], [subjects.et_rules()], outputs=outputs, **more
     ) as running:
         pid = running.workers()[0]
-        scale = calibrate(lab, client, server, pid, args.share)
+        scale = args.scale or calibrate(lab, client, server, pid, args.share)
         load, begun = Load(lab, client, server, scale, args.minutes * 60), time.monotonic()
         samples = [sample(running, pid, begun)]
         while time.monotonic() - begun < args.minutes * 60:
@@ -177,6 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--share", type=float, default=0.8, help="of a core, that the worker is to use")
+    parser.add_argument("--scale", type=float, default=0.0, help="of the load, rather than finding it")
     parser.add_argument("--every", type=float, default=30.0, help="seconds between samples")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eastwall-soak-") as temp, Lab("soak") as lab:
