@@ -9,7 +9,7 @@ from typing import Any
 
 from appliance.model.event import AlertEvent, DropEvent, FrameEvent, PacketEvent
 from appliance.model.packet import PROTO_TCP, PROTO_UDP, TOSERVER, Packet
-from appliance.model.verdict import Verdict, reason_words
+from appliance.model.verdict import Reason, Verdict, reason_words
 from appliance.sinks.application import add_body, file_fields, forwarded_for, record_kind
 from appliance.sinks.header import (
     DIRECTIONS,
@@ -252,23 +252,23 @@ def _alert_verdict(event: AlertEvent) -> dict[str, Any]:
 
 
 class DropLog:
-    """Makes drop records, one for each direction of a flow unless the output wants all."""
+    """Makes drop records: one for each reason and direction of a flow, unless the output wants all."""
 
     def __init__(self, limit: int = 65_536) -> None:
         """Remember at most ``limit`` flow directions; the oldest is forgotten first."""
         self._limit = limit
-        self._seen: dict[tuple[int, int], None] = {}
+        self._seen: dict[tuple[int, int], tuple[Reason, ...]] = {}
 
     def record(
         self, context: Context, event: DropEvent, references: Mapping[str, str]
     ) -> dict[str, Any] | None:
-        """Make the record of a dropped packet; None when the flow already has one."""
+        """Make the record of a dropped packet; None when the flow already has one that says the same."""
         options = context.output.options.get("drop", {})
         packet, flow = event.packet, event.flow
         if (
             flow is not None
             and options.get("flows", "start") != "all"
-            and not self._first(flow.id, packet.direction)
+            and not self._first(flow.id, packet.direction, event.decision.reason)
         ):
             return None
         record = header(context, "drop", event.now, packet, flow, PACKET_ENDS)
@@ -291,12 +291,17 @@ class DropLog:
         for direction in DIRECTIONS:
             self._seen.pop((flow_id, direction), None)
 
-    def _first(self, flow_id: int, direction: int) -> bool:
-        if (flow_id, direction) in self._seen:
+    def _first(self, flow_id: int, direction: int, reason: Reason) -> bool:
+        """Tell whether a reason is news: what held up one packet must not hide what ends the connection.
+
+        That a flow was denied before is none where it was said why.
+        """
+        known = self._seen.get((flow_id, direction), ())
+        if reason in known or (known and reason is Reason.FLOW_DENIED):
             return False
-        if len(self._seen) >= self._limit:
+        if not known and len(self._seen) >= self._limit:
             del self._seen[next(iter(self._seen))]
-        self._seen[flow_id, direction] = None
+        self._seen[flow_id, direction] = (*known, reason)
         return True
 
     @staticmethod

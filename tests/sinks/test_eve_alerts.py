@@ -107,6 +107,14 @@ def test_drop_is_written_once_for_a_flow_unless_all_are_wanted():
     assert got[0]["direction"] == "to_server"
 
 
+def test_another_reason_is_another_drop_but_that_a_flow_was_denied_before_is_none():
+    flow = make_flow()
+    reasons = [Reason.OVERLOAD, Reason.OVERLOAD, Reason.RULE, Reason.FLOW_DENIED, Reason.OVERLOAD]
+    events = [DropEvent(NOW, make_packet(flow), flow, Decision(Verdict.DROP, one)) for one in reasons]
+    got = lines(events, frozenset(("drop",)))
+    assert [one["drop"]["reason"] for one in got] == ["overload", "rules"]
+
+
 def test_drop_bears_its_alert():
     event = DropEvent(
         NOW,
