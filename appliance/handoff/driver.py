@@ -76,14 +76,26 @@ class Driver:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            for start in self._waiting:
-                tasks.create_task(start())
-            self._waiting.clear()
-            while True:
-                await self._timers.wait(self.clock(), _LONGEST)
-                self.fire(self.clock())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                for start in self._waiting:
+                    tasks.create_task(start())
+                self._waiting.clear()
+                self._take_up()
+                while True:
+                    await self._timers.wait(self.clock(), _LONGEST)
+                    self.fire(self.clock())
+        finally:
+            self._tasks = None  # what is to be done meanwhile waits for the next run
+
+    def _take_up(self) -> None:
+        """Go on with what was not done when an earlier run has failed."""
+        for one in list(self.interfaces.values()):
+            one.fetching = ""
+            if one.request is not None:
+                self._request(one, one.request)
+            self.go_on(one)
 
     def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Have something done beside everything else."""

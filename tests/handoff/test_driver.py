@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from appliance.handoff.codec import MAX_PIECE
 from appliance.handoff.fsm import Event, State
 from appliance.handoff.messages import Message, Wanted
@@ -364,3 +366,23 @@ def test_whatever_happens_in_whatever_order_one_has_it_in_the_end():
         await until(lambda: last.in_force == {ONE})
 
     play(scene, "a", "b", "c")
+
+
+def test_after_an_error_that_nobody_has_foreseen_it_goes_on_with_what_was_not_done():
+    async def scene():
+        world = World()
+        host = world.host("a")
+
+        async def fails(*_, **__):
+            raise RuntimeError("a mistake of ours")
+
+        works, host.driver.apply = host.driver.apply, fails
+        host.plug(ONE)
+        with pytest.raises(ExceptionGroup):
+            await host.driver.run()
+        host.driver.apply = works
+        host.plug(ONE, TWO)  # nothing runs: it waits
+        async with world.running(host):
+            await until(lambda: host.in_force == {ONE, TWO})
+
+    asyncio.run(scene())

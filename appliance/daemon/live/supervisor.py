@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from appliance.daemon.live.epochs import Epochs
 from appliance.daemon.live.files import load_appliance
 from appliance.daemon.live.finder import FinderCache
 from appliance.daemon.live.following import follower_of
+from appliance.daemon.live.guarding import guarded
 from appliance.daemon.live.handover import Handover, Host
 from appliance.daemon.live.hypervisors import Hypervisors
 from appliance.daemon.live.intent import Intent, documents_key, read_intent
@@ -158,14 +160,15 @@ class Supervisor:
             running.append(tasks.create_task(self.crew.keep_reporter()))
             running.append(tasks.create_task(control.serve(listener)))
             if self.ownership is not None:
-                running.append(tasks.create_task(self.ownership.run()))
+                running.append(tasks.create_task(self._guarded("cluster", self.ownership.run)))
             await self._come_up()
-            running.append(tasks.create_task(self.hypervisors.run(self.journal.note)))
-            running.append(tasks.create_task(Tracker(self, self.hypervisors).run()))
+            listen = functools.partial(self.hypervisors.run, self.journal.note)
+            running.append(tasks.create_task(self._guarded("hypervisors", listen)))
+            running.append(tasks.create_task(self._guarded("inventory", Tracker(self, self.hypervisors).run)))
             running.append(tasks.create_task(self._watch_devices()))
             running.append(tasks.create_task(self._tick()))
             running.append(tasks.create_task(self._reload_on_signal()))
-            running.append(tasks.create_task(self.handover.run()))
+            running.append(tasks.create_task(self._guarded("handoff", self.handover.run)))
             await self._stop.wait()
             self.notifier.send("RELOADING=1" if self._again else "STOPPING=1")
             if not self._again:
@@ -174,6 +177,9 @@ class Supervisor:
                 task.cancel()
         self.journal.close()
         return self._again
+
+    def _guarded(self, part: str, work: Callable[[], Awaitable[None]]) -> Coroutine[Any, Any, None]:
+        return guarded(part, work, self.journal.note)
 
     async def _come_up(self) -> None:
         """Workers first, then the kernel's rules: no connection waits for rules to be compiled.

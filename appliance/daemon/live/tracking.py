@@ -29,6 +29,7 @@ class Tracker:
 
     async def run(self) -> None:
         """Put in force what is told, until cancelled."""
+        self._hypervisors.changed.set()  # what was there before, or was not done when it failed
         while True:
             await self._hypervisors.changed.wait()
             await asyncio.sleep(_SETTLE)
