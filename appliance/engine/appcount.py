@@ -28,6 +28,8 @@ class AppCounters:
         """Count into ``counters``; the names of all protocols are there from the beginning, at 0."""
         self._counters = counters
         self._names: dict[tuple[str, bool], str] = {}
+        self._over_tcp: dict[str, str] = {}  # names of counters of transactions, put together once
+        self._over_udp: dict[str, str] = {}
         for spec in specs:
             both = len(spec.transports) > 1
             for transport in spec.transports:
@@ -63,7 +65,11 @@ class AppCounters:
         new = parser.next_tx - parser.counted_tx
         if new > 0:
             parser.counted_tx = parser.next_tx
-            self._counters.add("app_layer.tx." + self._name(parser.name, flow), new)
+            names = self._over_tcp if flow.proto == PROTO_TCP else self._over_udp
+            name = names.get(parser.name)
+            if name is None:
+                name = names[parser.name] = "app_layer.tx." + self._name(parser.name, flow)
+            self._counters.add(name, new)
         if parser.failed and not parser.counted:
             parser.counted = True
             kind = parser.failure or "parser"

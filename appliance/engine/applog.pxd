@@ -6,8 +6,12 @@ from appliance.model.app cimport AppState, Parser, Transaction
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
 
-@cython.locals(state=AppState, parser=Parser, tx=Transaction, inspected=bint)
+cdef int F_BYPASS, F_DROPPED, F_PASSED, TOCLIENT, _UNINSPECTED
+
+@cython.locals(state=AppState, inspected=bint)
 cpdef log_app(Parts pipe, Flow flow, long long now, Packet packet, list events)
+@cython.locals(tx=Transaction)
+cpdef _log_parser(Parts pipe, Flow flow, Parser parser, long long now, Packet packet, list events, bint inspected)
 @cython.locals(parser=Parser)
 cpdef _release(Flow flow, AppState state)
 cpdef _report_events(Flow flow, Transaction tx, str proto, long long now, Packet packet, list events)

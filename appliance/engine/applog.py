@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appliance.model.app import AppState, Transaction
+from appliance.model.app import AppState, Parser, Transaction
 from appliance.model.event import TYPE_OF_KIND, AnomalyEvent, AppEvent, Event
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_PASSED, Flow
 from appliance.model.packet import TOCLIENT, Packet
@@ -32,20 +32,33 @@ def log_app(pipe: Pipeline, flow: Flow, now: int, packet: Packet | None, events:
             AnomalyEvent(now, "applayer", name, packet, flow, None, flow.app_proto, _LAYER_DETECTION)
         )
     inspected = pipe.detector is not None and not flow.flags & _UNINSPECTED
-    for parser in (state.previous, state.parser):
-        if parser is None or not parser.transactions:
-            continue
-        for tx in parser.transactions:
-            if tx.updated or tx.files:
-                if tx.reported < len(tx.events):
-                    _report_events(flow, tx, parser.name, now, packet, events)
-                if tx.files:
-                    pipe.file_drain.files(flow, tx, parser.name, now, packet, events, inspected)
-                if not tx.logged and tx.ready:
-                    _log_tx(pipe.types, flow, tx, parser.log_type, now, packet, events)
-        parser.drop_done(inspected)
+    if state.previous is not None and state.previous.transactions:
+        _log_parser(pipe, flow, state.previous, now, packet, events, inspected)
+    if state.parser is not None and state.parser.transactions:
+        _log_parser(pipe, flow, state.parser, now, packet, events, inspected)
     if state.ends[0] and state.ends[1]:
         _release(flow, state)
+
+
+def _log_parser(
+    pipe: Pipeline,
+    flow: Flow,
+    parser: Parser,
+    now: int,
+    packet: Packet | None,
+    events: list[Event],
+    inspected: bool,
+) -> None:
+    """Report what is new in the transactions of a parser, then forget those that are done with."""
+    for tx in parser.transactions:
+        if tx.updated or tx.files:
+            if tx.reported < len(tx.events):
+                _report_events(flow, tx, parser.name, now, packet, events)
+            if tx.files:
+                pipe.file_drain.files(flow, tx, parser.name, now, packet, events, inspected)
+            if not tx.logged and tx.ready:
+                _log_tx(pipe.types, flow, tx, parser.log_type, now, packet, events)
+    parser.drop_done(inspected)
 
 
 def _release(flow: Flow, state: AppState) -> None:

@@ -36,6 +36,8 @@ cpdef bint filter_packet(Parts pipe, Work work) except -1
 cpdef bint shed_load(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet, flow=Flow, result=StreamResult, chunk=Chunk)
 cpdef bint track_stream(Parts pipe, Work work) except -1
+@cython.locals(origin=Origin)
+cpdef bint _refuse_unseen(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet, flow=Flow, chunk=Chunk, known=str, failing=bint, swapped=int, udp=bint)
 cpdef bint parse_application(Parts pipe, Work work) except -1
 cpdef bint _refused(Work work) except -1

@@ -333,7 +333,8 @@ def _refuse_unseen(pipe: Pipeline, work: Work) -> bool:
 
     No common stack makes segments that large (the limit is 65,531 bytes of IP), so it asks to be overlooked.
     """
-    if work.origin is None or not work.origin.unseen or not prevents(pipe, work.packet):
+    origin = work.origin
+    if origin is None or not origin.unseen or not prevents(pipe, work.packet):
         return False
     work.decide(Decision(Verdict.DROP, Reason.BYTES_UNSEEN, "stream"))
     work.note("stream", "drop", "its last bytes were not handed over")

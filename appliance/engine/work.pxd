@@ -3,6 +3,8 @@ from appliance.model.flow cimport Flow
 from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
 
+cdef object ACCEPTED
+
 cdef class Trace:
     cdef public list lines
     cpdef add(self, str stage, str decision, str why=*)
@@ -18,6 +20,7 @@ cdef class Work:
     cdef public bint new_flow, inspect, usable
     cdef public object decision, rule
     cdef public Origin origin
+    cpdef begin(self, Packet packet, long long now, list events, Trace trace)
     cpdef decide(self, object decision, object rule=*)
     cpdef note(self, str stage, str decision, str why=*)
 
@@ -29,3 +32,4 @@ cdef class Result:
     cdef public Flow flow
     cdef public object decision
     cdef public list events
+    cpdef begin(self, Packet packet, Flow flow, object decision, list events)

@@ -51,6 +51,10 @@ class Work:
     )
 
     def __init__(self, packet: Packet, now: int, events: list[Event], trace: Trace | None = None) -> None:
+        self.begin(packet, now, events, trace)
+
+    def begin(self, packet: Packet, now: int, events: list[Event], trace: Trace | None) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.packet: Packet = packet
         self.now: int = now
         self.events: list[Event] = events
@@ -88,6 +92,10 @@ class Result:
     __slots__ = ("decision", "events", "flow", "mark", "packet")
 
     def __init__(self, packet: Packet, flow: Flow | None, decision: Decision, events: list[Event]) -> None:
+        self.begin(packet, flow, decision, events)
+
+    def begin(self, packet: Packet, flow: Flow | None, decision: Decision, events: list[Event]) -> None:
+        """Set all fields."""
         self.packet: Packet = packet
         self.mark: int = 0
         self.flow: Flow | None = flow

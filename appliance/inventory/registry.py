@@ -188,7 +188,7 @@ def _link_local(address: bytes) -> bool:
 
 def _unclaimed(packet: Packet) -> bool:
     """Tell whether the sender has no address yet: DHCP, IGMP, IPv6 address detection."""
-    if packet.src not in _NO_ADDRESS:
+    if packet.src[0] or packet.src not in _NO_ADDRESS:
         return False
     if packet.ip_version == 6:
         return True

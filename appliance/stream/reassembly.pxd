@@ -77,3 +77,9 @@ cdef class Reassembly:
 
     @cython.locals(chunk=Chunk)
     cpdef end(self, TcpPeer peer, int direction, StreamResult result)
+
+@cython.locals(made=TcpSegment)
+cdef TcpSegment _segment(long long start, long long stop, bytes data, long long first, long long last)
+
+@cython.locals(made=Chunk)
+cdef Chunk _chunk(int direction, long long offset, bytes data)

@@ -92,9 +92,9 @@ class Reassembly:
         offset = packet.payload_off - start
         data = cut(packet.frame, offset + begin, offset + stop)
         if begin == peer.position and (self.inline or one_sided) and not peer.segments:
-            self._deliver(peer, direction, TcpSegment(begin, stop, data, start, stop), not one_sided, result)
+            self._deliver(peer, direction, _segment(begin, stop, data, start, stop), not one_sided, result)
             return True
-        return self._hold(peer, direction, TcpSegment(begin, stop, data, begin, stop), one_sided, result)
+        return self._hold(peer, direction, _segment(begin, stop, data, begin, stop), one_sided, result)
 
     def _stop(self, peer: TcpPeer, stop: int, result: StreamResult) -> int:
         """Cut the end of a segment at the FIN and at the depth limit."""
@@ -320,7 +320,7 @@ class Reassembly:
         """Hand on a segment that is next in order while nothing waits: the fast path."""
         data = segment.data
         if data is not None:
-            result.chunks.append(Chunk(direction, peer.delivered, data))
+            result.chunks.append(_chunk(direction, peer.delivered, data))
             peer.delivered += len(data)
         self._advance(peer, segment.stop)
         if keep and self.inline:
@@ -365,3 +365,26 @@ class Reassembly:
                 chunk.eof = True
                 return
         result.chunks.append(Chunk(direction, peer.delivered, b"", 0, True))
+
+
+# One of each for nearly every packet: made here field by field, since calling a class makes objects of all
+# numbers first.
+
+
+def _segment(start: int, stop: int, data: bytes, first: int, last: int) -> TcpSegment:
+    made = TcpSegment.__new__(TcpSegment)
+    made.start, made.stop = start, stop
+    made.first, made.last = first, last
+    made.skip = 0
+    made.data = data
+    return made
+
+
+def _chunk(direction: int, offset: int, data: bytes) -> Chunk:
+    made = Chunk.__new__(Chunk)
+    made.direction = direction
+    made.offset = offset
+    made.data = data
+    made.gap = 0
+    made.eof = False
+    return made

@@ -1,7 +1,6 @@
 cimport cython
 
 from appliance.model.tcp cimport TcpPeer, TcpSegment
-from appliance.stream.segments cimport find
 
 
 cdef class Retention:
@@ -16,7 +15,7 @@ cdef class Retention:
     @cython.locals(size="long long")
     cpdef _drop(self, TcpPeer peer, TcpSegment segment)
 
-    @cython.locals(buffer=list, oldest=TcpSegment, count=Py_ssize_t, index=Py_ssize_t)
+    @cython.locals(buffer=list, segment=TcpSegment, count=Py_ssize_t, size=Py_ssize_t)
     cpdef acknowledged(self, TcpPeer peer, long long upto)
 
     cpdef discard(self, TcpPeer peer)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from appliance.config.settings import StreamSettings
 from appliance.model.tcp import TcpPeer, TcpSegment
-from appliance.stream.segments import find
 
 # What a held segment costs besides its bytes, so that many small ones are counted for what they are.
 OVERHEAD = 96
@@ -64,13 +63,18 @@ class Retention:
         buffer = peer.buffer
         if not buffer:
             return
-        oldest = buffer[0]
-        if oldest.stop > upto:
-            return
-        count = find(buffer, upto)
-        for index in range(count):
-            self._drop(peer, buffer[index])
-        del buffer[:count]
+        count = 0
+        size = len(buffer)
+        while count < size:
+            segment = buffer[count]
+            if segment.stop > upto:
+                break
+            self._drop(peer, segment)
+            count += 1
+        if count == size:
+            buffer.clear()
+        elif count:
+            del buffer[:count]
 
     def discard(self, peer: TcpPeer) -> None:
         """Throw away what waits."""
