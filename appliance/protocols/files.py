@@ -47,7 +47,8 @@ class FileTracker:
 
     def open(self, name: bytes, direction: int, tx_id: int) -> FileObject:
         """Begin a file."""
-        file = FileObject(self.next_id, name[:MAX_NAME], direction, tx_id)
+        name = name if len(name) <= MAX_NAME else name[:MAX_NAME]
+        file = FileObject(self.next_id, name, direction, tx_id)
         self.next_id += 1
         if self.hashes:
             file.hashes = {kind: _MAKERS[kind](usedforsecurity=False) for kind in sorted(self.hashes)}

@@ -3,8 +3,15 @@ import cython
 cdef bytes _SPACE, _SPACE_NUL, _TOKEN
 cdef tuple _FINE
 cdef dict _KEYS
+cdef list _BY_SHAPE
+cdef int _SHAPES
+cdef Py_ssize_t _FEW
 
 cpdef bytes key_of(bytes name)
+@cython.locals(raw="const unsigned char*", first=int, middle=int, last=int)
+cpdef int shape(bytes data, Py_ssize_t start, Py_ssize_t stop) except -1
+@cython.locals(raw="const unsigned char*", wanted="const unsigned char*", i=Py_ssize_t)
+cdef bint _same(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes name) except -1
 
 cdef class Headers:
     cdef public list fields
@@ -13,16 +20,19 @@ cdef class Headers:
     cdef public bint exact
     cdef public bytes block
     cdef bytearray _lines
+    cdef list _keys
     cdef dict _places
     cpdef Py_ssize_t size(self) except -1
     cpdef grow(self, bytes line)
-    @cython.locals(key=bytes)
-    cpdef put(self, bytes name, bytes value, Py_ssize_t limit)
+    @cython.locals(raw="const unsigned char*", known=tuple, name=bytes, key=bytes)
+    cpdef put(self, bytes data, Py_ssize_t start, Py_ssize_t stop, bytes value, Py_ssize_t limit)
     cpdef bint add(self, bytes name, bytes value, Py_ssize_t limit) except -1
-    @cython.locals(known=bytes, old=bytes)
+    @cython.locals(known=bytes, old=bytes, place=Py_ssize_t)
     cpdef bint _add(self, bytes key, bytes name, bytes value, Py_ssize_t limit) except -1
-    @cython.locals(field=tuple)
+    @cython.locals(field=tuple, place=Py_ssize_t)
     cpdef bytes get(self, bytes key)
+    @cython.locals(keys=list, known=bytes, place=Py_ssize_t)
+    cdef Py_ssize_t _find(self, bytes key) except -2
 
 @cython.locals(colon=Py_ssize_t, name=bytes, value=bytes, stripped=bytes, problems=tuple)
 cpdef tuple split_field(bytes line)

@@ -16,6 +16,36 @@ Upgrade-Insecure-Requests User-Agent Vary Via X-Content-Type-Options X-Forwarded
 X-Powered-By X-Requested-With X-XSS-Protection"""
 _KEYS: dict[bytes, bytes] = {name: name.lower() for name in _COMMON.split()}
 _KEYS |= {key: key for key in _KEYS.values()}
+_SHAPES = 1024  # by which common names are found without making an object of a name first
+_FEW = 16  # fields that are looked through one by one
+
+
+def shape(data: bytes, start: int, stop: int) -> int:
+    """Give a number of few bits for the bytes between two places, at least one."""
+    raw = data
+    first, middle, last = raw[start], raw[(start + stop) >> 1], raw[stop - 1]
+    return ((stop - start) * 101 + first * 17 + middle * 67 + last * 29) & (_SHAPES - 1)
+
+
+def _same(data: bytes, start: int, stop: int, name: bytes) -> bool:
+    raw, wanted = data, name
+    if len(name) != stop - start:
+        return False
+    for i in range(stop - start):  # noqa: SIM110 - compiled, this is a loop in C; a generator is not
+        if raw[start + i] != wanted[i]:
+            return False
+    return True
+
+
+def _shapes() -> list[tuple[bytes, bytes] | None]:
+    """Put the common names with their keys where their shape says."""
+    found: list[tuple[bytes, bytes] | None] = [None] * _SHAPES
+    for name, key in _KEYS.items():
+        found[shape(name, 0, len(name))] = (name, key)
+    return found
+
+
+_BY_SHAPE = _shapes()
 
 
 def key_of(name: bytes) -> bytes:
@@ -30,7 +60,7 @@ class Headers:
     own, written as ``Name: value`` and not repeated.
     """
 
-    __slots__ = ("_lines", "_places", "block", "count", "exact", "fields", "repeated")
+    __slots__ = ("_keys", "_lines", "_places", "block", "count", "exact", "fields", "repeated")
 
     def __init__(self) -> None:
         """Start without fields."""
@@ -40,7 +70,8 @@ class Headers:
         self.exact: bool = False
         self.block: bytes = b""
         self._lines: bytearray | None = None  # with those that came one by one
-        self._places: dict[bytes, int] = {}
+        self._keys: list[bytes] = []  # of ``fields``
+        self._places: dict[bytes, int] | None = None  # of more than a few
 
     @property
     def raw(self) -> bytes:
@@ -62,19 +93,28 @@ class Headers:
         self.exact = False
         return self._add(key_of(name), name, value, limit)
 
-    def put(self, name: bytes, value: bytes, limit: int) -> None:
-        """Add a field whose name is a token."""
-        key = _KEYS.get(name)
-        if key is None:
-            key = name.lower()
-        self._add(key, name, value, limit)
+    def put(self, data: bytes, start: int, stop: int, value: bytes, limit: int) -> None:
+        """Add a field whose name, a token, stands between two places in ``data``."""
+        raw = data
+        known = _BY_SHAPE[shape(data, start, stop)]
+        if known is not None:
+            name, key = known
+            if _same(data, start, stop, name):
+                self._add(key, name, value, limit)
+                return
+        name = raw[start:stop]
+        self._add(name.lower(), name, value, limit)
 
     def _add(self, key: bytes, name: bytes, value: bytes, limit: int) -> bool:
         """Add a field, to the one of the same name if there is one."""
         self.count += 1
-        place = self._places.get(key)
-        if place is None:
-            self._places[key] = len(self.fields)
+        place = self._find(key)
+        if place < 0:
+            self._keys.append(key)
+            if self._places is not None:
+                self._places[key] = len(self.fields)
+            elif len(self._keys) > _FEW:
+                self._places = {one: index for index, one in enumerate(self._keys)}
             self.fields.append((name, value))
             return False
         if self.repeated is None:
@@ -88,11 +128,22 @@ class Headers:
 
     def get(self, key: bytes) -> bytes | None:
         """Give the value of the field with this lower-case name."""
-        place = self._places.get(key)
-        if place is None:
+        place = self._find(key)
+        if place < 0:
             return None
         field = self.fields[place]
         return field[1]
+
+    def _find(self, key: bytes) -> int:
+        """Give the place of a field, -1 where there is none."""
+        if self._places is not None:
+            return self._places.get(key, -1)
+        keys = self._keys
+        for place in range(len(keys)):
+            known = keys[place]
+            if known == key:
+                return place
+        return -1
 
 
 def split_field(line: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import override
@@ -25,7 +24,7 @@ class HttpParser(Conversation):
 
     def __init__(self, settings: Any = None) -> None:
         """Start with the protocol's options as a mapping."""
-        self._configs = configs(settings if isinstance(settings, Mapping) else {})
+        self._configs = configs(settings)
         super().__init__(settings, self._configs.default)
         self._ended = [False, False]
         self._tied = True

@@ -124,7 +124,7 @@ def field_block(data: bytes, start: int, limit: int, found: Headers) -> int:
             return -1
         if first != colon + 2 or last != at or raw[colon + 1] != 32:
             exact = False
-        found.put(raw[begin:colon], raw[first:last], limit)
+        found.put(data, begin, colon, raw[first:last], limit)
         at += 2
     if at == start or at + 1 >= size or raw[at + 1] != 10:
         return -1

@@ -58,9 +58,11 @@ class Side(FieldReader):
     def feed(self, data: bytes) -> None:
         """Take the next bytes; those in the middle of a body are handed on as they are."""
         if not self.buffer and not self.parser.stopped:
-            if self.state == LENGTH_STEP and len(data) < self.left:
+            if self.state == LENGTH_STEP and len(data) <= self.left:
                 self.left -= len(data)
                 self.body(data)
+                if not self.left:
+                    self.finish_message()
                 return
             if self.state == STREAM_STEP:
                 self.body(data)
