@@ -68,6 +68,21 @@ def test_a_frame_is_made_of_what_the_kernel_told():
     assert (origin.known, origin.copy, origin.unmapped, origin.unseen) == (False, 0, False, 0)
 
 
+def test_frames_of_one_datagram_do_not_touch_each_other():
+    other = UDP4[:-8] + b"othertxt"
+    messages = [packet(number, data, ways()) for number, data in ((1, UDP4), (2, other), (3, UDP4))]
+    frames = frames_of(b"".join(messages))
+    assert [frame.data[14:] for frame in frames] == [UDP4, other, UDP4]
+    assert {frame.data[:14] for frame in frames} == {MAC_B + MAC_A + b"\x08\x00"}
+
+
+def test_a_told_header_longer_than_what_stands_before_the_payload_is_taken_whole():
+    ether = b"\x02\0\0\0\0\x77" + MAC_A + b"\x88\xa8" + b"\0\x0c" * 40 + b"\x08\x00"
+    body = head(1) + attribute(nl.PAYLOAD, UDP4) + attribute(nl.L2HDR, ether)
+    (frame,) = frames_of(netlink(nl.PACKET, body))
+    assert frame.data == ether + UDP4
+
+
 def test_ipv6_has_its_ethertype():
     (frame,) = frames_of(packet(1, UDP6, ways(), hardware(MAC_A), protocol=0x86DD))
     assert frame.data[:14] == MAC_B + MAC_A + b"\x86\xdd"

@@ -12,11 +12,13 @@ cdef class Framer:
     cdef Neighbours _neighbours
     cdef public long long truncated
     @cython.locals(vlan=int, indev=cython.longlong, outdev=cython.longlong, place=Place, header=bytes, start=Py_ssize_t,
-                   info=int, size=Py_ssize_t)
+                   size=Py_ssize_t, made=Frame)
     cpdef Frame frame(self, bytearray data, object view, Message message, long long now, long long number, long long token)
     @cython.locals(missing=cython.longlong, wirelen=cython.longlong, stamp=cython.longlong)
     cdef Frame _cut(self, bytes data, Message message, Place place, long long now, long long number, long long token)
 
+@cython.locals(size=Py_ssize_t, first=Py_ssize_t, i=Py_ssize_t, base="char*")
+cdef bytes _joined(bytearray data, bytes header, Py_ssize_t start, Py_ssize_t stop)
 cdef int _checked(long long info) except -1
 @cython.locals(stamp=cython.longlong)
 cdef long long _stamp(Message message, long long now) except -1

@@ -51,21 +51,20 @@ class Framer:
         place = self._places.find(indev, outdev, vlan or NO_VLAN)
         header = _header(data, message, place, self._neighbours)
         start = message.payload_off
-        info = _checked(message.info)
         size = message.payload_len
         if message.cap_len > size:
             return self._cut(header + view[start : start + size], message, place, now, number, token)
-        return Frame(
-            header + view[start : start + size],
-            LINKTYPE_ETHERNET,
-            _stamp(message, now),
-            len(header) + size,
-            number,
-            place.name,
-            token,
-            place.origin(message.mark, info),
-            place.egress,
-        )
+        made = Frame.__new__(Frame)  # its fields one by one: calling it makes objects of all numbers
+        made.data = _joined(data, header, start, start + size)
+        made.linktype = LINKTYPE_ETHERNET
+        made.now = _stamp(message, now)
+        made.wirelen = len(header) + size
+        made.number = number
+        made.interface = place.name
+        made.token = token
+        made.origin = place.origin(message.mark, _checked(message.info))
+        made.egress = place.egress
+        return made
 
     def _cut(self, data: bytes, message: Message, place: Place, now: int, number: int, token: int) -> Frame:
         """Make the frame of a packet that is larger than an attribute: a few zeros stand for its end."""
@@ -78,6 +77,21 @@ class Framer:
         origin.unseen = missing
         stamp = _stamp(message, now)
         return Frame(data, LINKTYPE_ETHERNET, stamp, wirelen, number, place.name, token, origin, place.egress)
+
+
+def _joined(data: bytearray, header: bytes, start: int, stop: int) -> bytes:
+    """Give ``header`` and the bytes of ``data`` from ``start`` to ``stop`` as one.
+
+    The header is written in front of them, over attributes that have been read, so that there is one copy.
+    """
+    size = len(header)
+    first = start - size
+    if first < 0 or stop < start or stop > len(data):
+        return header + bytes(data[start:stop])
+    base = data  # a pointer when compiled: bounds are checked above
+    for i in range(size):
+        base[first + i] = header[i]
+    return b"" + base[first:stop]  # bytes of a bytearray, and cheaper to say than by calling the type
 
 
 def _checked(info: int) -> int:

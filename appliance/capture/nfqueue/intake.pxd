@@ -4,22 +4,26 @@ from appliance.capture.nfqueue.framer cimport Framer
 from appliance.capture.nfqueue.message cimport Message, read
 from appliance.capture.nfqueue.verdicts cimport Outbox, code_of
 
-cdef int _LOW, _HIGH, _PACKET, _ERROR
+cdef int _LOW, _HIGH, _PACKET, _ERROR, _SHIFT
+cdef long long _NUMBER
 
 cdef class Intake:
     cdef Framer _framer
     cdef Message _message
+    cdef Outbox _latest
     cdef public dict outboxes
     cdef public long long received, bytes, malformed, refused, lost
     @cython.locals(size=cython.longlong, kind=int, stop=Py_ssize_t, whole=bint)
     cpdef take(self, bytearray data, object view, Py_ssize_t start, Py_ssize_t end, long long now, list frames)
-    @cython.locals(queue=int, outbox=Outbox, message=Message, sound=bint, number=cython.longlong,
+    @cython.locals(queue=cython.longlong, outbox=Outbox, message=Message, sound=bint, number=cython.longlong,
                    token=cython.longlong, frame=Frame)
     cdef _packet(self, bytearray data, object view, Py_ssize_t start, Py_ssize_t end, bint whole, long long now,
                  list frames)
     cpdef verdict(self, long long token, object decision, long long mark)
     @cython.locals(outbox=Outbox)
     cpdef judged(self, long long token, long long code)
+    @cython.locals(found=Outbox)
+    cdef Outbox _outbox(self, long long queue)
     @cython.locals(error=cython.longlong)
     cdef _answer(self, bytearray data, Py_ssize_t start)
 

@@ -17,6 +17,8 @@ _PACKET: Final = nl.PACKET
 _ERROR: Final = nl.NLMSG_ERROR
 _GONE: Final = (1, 19)  # EPERM, ENODEV: the queue is not, or no longer, this socket's
 QUEUE_SHIFT: Final = 32
+_SHIFT: Final = QUEUE_SHIFT  # declared as a C integer beside this file
+_NUMBER: Final = 0xFFFFFFFF
 
 
 class Intake:
@@ -26,12 +28,23 @@ class Intake:
     frame's token is its queue's number and, in the lower 32 bits, the packet's.
     """
 
-    __slots__ = ("_framer", "_message", "bytes", "lost", "malformed", "outboxes", "received", "refused")
+    __slots__ = (
+        "_framer",
+        "_latest",
+        "_message",
+        "bytes",
+        "lost",
+        "malformed",
+        "outboxes",
+        "received",
+        "refused",
+    )
 
     def __init__(self, framer: Framer, outboxes: dict[int, Outbox]) -> None:
         """Give packets of the queues in ``outboxes`` to ``framer``."""
         self._framer: Framer = framer
         self._message: Message = Message()
+        self._latest: Outbox | None = None  # what was looked up last
         self.outboxes: dict[int, Outbox] = outboxes
         self.received: int = 0
         self.bytes: int = 0
@@ -74,7 +87,7 @@ class Intake:
         frames: list[Frame],
     ) -> None:
         queue = data[start + 18] << 8 | data[start + 19]
-        outbox = self.outboxes.get(queue)
+        outbox = self._outbox(queue)
         message = self._message
         sound = read(data, start + 20, end, message) and whole
         if outbox is None:
@@ -91,7 +104,7 @@ class Intake:
             outbox.judged(number, outbox.fallback)
             return
         self.received += 1
-        token = queue << QUEUE_SHIFT | number
+        token = queue << _SHIFT | number
         frame = self._framer.frame(data, view, message, now, self.received, token)
         self.bytes += frame.wirelen
         frames.append(frame)
@@ -102,8 +115,19 @@ class Intake:
 
     def judged(self, token: int, code: int) -> None:
         """Note a verdict that is a number already; see ``code_of``."""
-        outbox = self.outboxes[token >> QUEUE_SHIFT]
-        outbox.judged(token & 0xFFFFFFFF, code)
+        outbox = self._outbox(token >> _SHIFT)
+        if outbox is None:
+            raise KeyError(token)
+        outbox.judged(token & _NUMBER, code)
+
+    def _outbox(self, queue: int) -> Outbox | None:
+        """Give the outbox of a queue."""
+        found = self._latest
+        if found is None or found.queue != queue:
+            found = self.outboxes.get(queue)
+            if found is not None:
+                self._latest = found
+        return found
 
     def _answer(self, data: bytearray, start: int) -> None:
         """Take the kernel's answer to a verdict, a failure: mostly that the packet is gone."""

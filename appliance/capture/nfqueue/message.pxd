@@ -10,14 +10,15 @@ cdef class Message:
     cdef public Py_ssize_t hw_off, hw_len, l2_off, l2_len, payload_off, payload_len
     cpdef clear(self)
 
-@cython.locals(size=Py_ssize_t, kind=int, sound=bint)
+@cython.locals(size=Py_ssize_t, kind=int, sound=bint, raw="const unsigned char*")
 cpdef bint read(bytearray data, Py_ssize_t start, Py_ssize_t end, Message into) except -1
-cdef bint _attribute(bytearray data, int kind, Py_ssize_t at, Py_ssize_t size, Message into) except -1
+cdef bint _attribute(const unsigned char* data, int kind, Py_ssize_t at, Py_ssize_t size, Message into) except -1
 @cython.locals(value=cython.longlong)
-cdef bint _number(bytearray data, int kind, Py_ssize_t at, Py_ssize_t size, Message into) except -1
+cdef bint _number(const unsigned char* data, int kind, Py_ssize_t at, Py_ssize_t size, Message into) except -1
 @cython.locals(length=Py_ssize_t)
-cdef bint _hardware(bytearray data, Py_ssize_t at, Py_ssize_t size, Message into) except -1
+cdef bint _hardware(const unsigned char* data, Py_ssize_t at, Py_ssize_t size, Message into) except -1
 @cython.locals(size=Py_ssize_t, kind=int)
-cdef bint _tag(bytearray data, Py_ssize_t start, Py_ssize_t end, Message into) except -1
+cdef bint _tag(const unsigned char* data, Py_ssize_t start, Py_ssize_t end, Message into) except -1
 @cython.locals(top=cython.longlong)
-cpdef long long long32(bytearray data, Py_ssize_t at) except -1
+cdef long long _long32(const unsigned char* data, Py_ssize_t at) noexcept
+cdef int _VLAN_PROTO, _VLAN_TCI

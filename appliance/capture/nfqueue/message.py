@@ -21,6 +21,8 @@ _PAYLOAD: Final = nl.PAYLOAD
 _CAP_LEN: Final = nl.CAP_LEN
 _SKB_INFO: Final = nl.SKB_INFO
 _VLAN: Final = nl.VLAN
+_VLAN_PROTO: Final = nl.VLAN_PROTO
+_VLAN_TCI: Final = nl.VLAN_TCI
 _L2HDR: Final = nl.L2HDR
 
 
@@ -91,12 +93,14 @@ def read(data: bytearray, start: int, end: int, into: Message) -> bool:
     """
     into.clear()
     sound = True
+    raw = data  # a pointer when compiled: what is read lies between start and end
+    end = min(end, len(data))
     while end - start >= 4:
-        size = data[start + _LOW] | data[start + _HIGH] << 8
-        kind = (data[start + 2 + _LOW] | data[start + 2 + _HIGH] << 8) & 0x3FFF
+        size = raw[start + _LOW] | raw[start + _HIGH] << 8
+        kind = (raw[start + 2 + _LOW] | raw[start + 2 + _HIGH] << 8) & 0x3FFF
         if size < 4 or size > end - start:
             return False
-        if not _attribute(data, kind, start + 4, size - 4, into):
+        if not _attribute(raw, kind, start + 4, size - 4, into):
             sound = False
         start += (size + 3) & ~3
     return sound and start >= end and into.packet_id >= 0
@@ -111,7 +115,7 @@ def _attribute(data: bytearray, kind: int, at: int, size: int, into: Message) ->
     if kind == _PACKET_HDR:
         if size < 7:
             return False
-        into.packet_id = long32(data, at)
+        into.packet_id = _long32(data, at)
         into.hw_protocol = data[at + 4] << 8 | data[at + 5]
         return True
     if kind == _HWADDR:
@@ -124,8 +128,8 @@ def _attribute(data: bytearray, kind: int, at: int, size: int, into: Message) ->
         return _tag(data, at, at + size, into)
     if kind == _TIMESTAMP:
         if size >= 16:
-            into.seconds = long32(data, at) << 32 | long32(data, at + 4)
-            into.micros = long32(data, at + 12)
+            into.seconds = _long32(data, at) << 32 | _long32(data, at + 4)
+            into.micros = _long32(data, at + 12)
         return size >= 16
     return _number(data, kind, at, size, into)
 
@@ -135,7 +139,7 @@ def _number(data: bytearray, kind: int, at: int, size: int, into: Message) -> bo
         return True
     if size < 4:
         return False
-    value = long32(data, at)
+    value = _long32(data, at)
     if kind == _MARK:
         into.mark = value
     elif kind == _INDEV:
@@ -170,15 +174,15 @@ def _tag(data: bytearray, start: int, end: int, into: Message) -> bool:
         kind = (data[start + 2 + _LOW] | data[start + 2 + _HIGH] << 8) & 0x3FFF
         if size < 4 or size > end - start:
             return False
-        if size >= 6 and kind == nl.VLAN_PROTO:
+        if size >= 6 and kind == _VLAN_PROTO:
             into.vlan_proto = data[start + 4] << 8 | data[start + 5]
-        elif size >= 6 and kind == nl.VLAN_TCI:
+        elif size >= 6 and kind == _VLAN_TCI:
             into.vlan_tci = data[start + 4] << 8 | data[start + 5]
         start += (size + 3) & ~3
     return into.vlan_tci >= 0
 
 
-def long32(data: bytearray, at: int) -> int:
+def _long32(data: bytearray, at: int) -> int:
     """Read 32 bits in network order."""
     top = data[at]
     return top << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]

@@ -34,18 +34,18 @@ class NetlinkReader:
         Raises:
             CaptureError: a queue cannot be opened: no permission, or somebody reads it.
         """
-        self._clock = clock
-        self._link = Link(config, adopt)
-        self._fd = self._link.socket.fileno()
-        self._batch = Batch(config.batch, nl.MESSAGE_ROOM)
-        self._most = config.batch
-        self._framer = Framer(ports)
-        self._outboxes = {
+        self._clock: Callable[[], int] = clock
+        self._link: Link = Link(config, adopt)
+        self._fd: int = self._link.socket.fileno()
+        self._batch: Batch = Batch(config.batch, nl.MESSAGE_ROOM)
+        self._most: int = config.batch
+        self._framer: Framer = Framer(ports)
+        self._outboxes: dict[int, Outbox] = {
             queue.number: Outbox(queue.number, ACCEPT if queue.fail_open else DROP, adopt is not None)
             for queue in config.queues
         }
-        self._intake = Intake(self._framer, self._outboxes)
-        self._oversized = 0
+        self._intake: Intake = Intake(self._framer, self._outboxes)
+        self._oversized: int = 0
 
     def filenos(self) -> tuple[int, ...]:
         """Give the socket's descriptor."""
@@ -77,13 +77,14 @@ class NetlinkReader:
 
     def _take(self, got: int, frames: list[Frame]) -> None:
         batch = self._batch
+        data, view, step = batch.data, batch.view, batch.size
         now = self._clock()
         start = total = 0
         for i, size in enumerate(batch.sizes(got)):
-            if size == batch.size and batch.cut(i):
+            if size == step and batch.cut(i):
                 self._oversized += 1
-            self._intake.take(batch.data, batch.view, start, start + size, now, frames)
-            start += batch.size
+            self._intake.take(data, view, start, start + size, now, frames)
+            start += step
             total += size
         self._most = _FEW if total > _LARGE * got else batch.count
 

@@ -1,5 +1,9 @@
 cimport cython
 
+cdef long long _ACCEPT, _DROP
+cdef int BLOCKED
+cdef object ACCEPTED
+
 cpdef long long code_of(decision, long long mark) except -1
 
 cdef class Outbox:

@@ -11,7 +11,7 @@ import struct
 
 from appliance.capture.nfqueue import numbers as nl
 from appliance.model.mark import BLOCKED
-from appliance.model.verdict import Decision, Verdict
+from appliance.model.verdict import ACCEPTED, Decision, Verdict
 
 _PLAIN = struct.Struct(">20s4sII")
 _MARKED = struct.Struct(">20s4sII4sI")
@@ -21,6 +21,7 @@ _VERDICT_HDR = _ATTRIBUTE.pack(12, nl.VERDICT_HDR)
 _MARK_HDR = _ATTRIBUTE.pack(8, nl.MARK)
 ACCEPT = nl.NF_ACCEPT << 32
 DROP = nl.NF_DROP << 32
+_ACCEPT, _DROP = ACCEPT, DROP  # declared as C integers beside this file
 
 
 def prefix(kind: int, size: int, queue: int, flags: int = nl.NLM_F_REQUEST) -> bytes:
@@ -34,9 +35,9 @@ def code_of(decision: Decision, mark: int) -> int:
     A drop that the kernel shall remember is an acceptance with the mark of a blocked connection: a rule
     behind the queue saves the mark and drops the packet. A mark on any other drop means nothing.
     """
-    if decision.verdict < Verdict.DROP or mark & BLOCKED:
-        return ACCEPT | mark
-    return DROP
+    if decision is ACCEPTED or mark & BLOCKED or decision.verdict < Verdict.DROP:
+        return _ACCEPT | mark
+    return _DROP
 
 
 class Outbox:

@@ -34,16 +34,16 @@ class Taking:
 
 
 class Takings:
-    """All recordings of a worker; false while there are none, so that they cost nothing."""
+    """All recordings of a worker, :attr:`running` by number; false while there are none."""
 
     def __init__(self) -> None:
         """Start without any."""
-        self._takings: dict[int, Taking] = {}
+        self.running: dict[int, Taking] = {}  # stays the same object, which the worker looks at
         self._uuids: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         """Tell whether anything is recorded."""
-        return bool(self._takings)
+        return bool(self.running)
 
     def start(self, number: int, fd: int, uuids: frozenset[str], names: dict[str, int]) -> bool:
         """Begin a recording to the datagram socket ``fd``, which is ours from now on.
@@ -51,23 +51,23 @@ class Takings:
         ``names`` numbers interfaces by their label. Tells whether there was room for one more.
         """
         end = socket.socket(fileno=fd)
-        if len(self._takings) >= MAX_TAKINGS:
+        if len(self.running) >= MAX_TAKINGS:
             end.close()
             return False
         end.setblocking(False)
-        self._takings[number] = Taking(number, end, uuids, names=names)
+        self.running[number] = Taking(number, end, uuids, names=names)
         self._gather()
         return True
 
     def stop(self, number: int) -> None:
         """End a recording."""
-        taking = self._takings.pop(number, None)
+        taking = self.running.pop(number, None)
         if taking is not None:
             taking.end.close()
         self._gather()
 
     def _gather(self) -> None:
-        self._uuids = frozenset().union(*(one.uuids for one in self._takings.values()))
+        self._uuids = frozenset().union(*(one.uuids for one in self.running.values()))
 
     def wants(self, origin: Origin | None) -> bool:
         """Tell whether a frame is of a machine that is recorded."""
@@ -78,7 +78,7 @@ class Takings:
         if frame.origin is None:
             return
         machines = _machines(frame.origin)
-        for taking in list(self._takings.values()):
+        for taking in list(self.running.values()):
             if machines & taking.uuids:
                 self._send(taking, frame, decision)
 
@@ -103,7 +103,7 @@ class Takings:
 
     def counts(self) -> dict[int, tuple[int, int]]:
         """Give frames sent and lost, by recording."""
-        return {number: (one.sent, one.lost) for number, one in self._takings.items()}
+        return {number: (one.sent, one.lost) for number, one in self.running.items()}
 
 
 def _machines(origin: Origin) -> set[str]:

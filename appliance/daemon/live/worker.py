@@ -6,13 +6,14 @@ import select
 from collections.abc import Callable
 from typing import Protocol
 
-from appliance.capture.base import Frame, LiveSource
+from appliance.capture.base import LiveSource
+from appliance.capture.frame import Frame
 from appliance.daemon.live.overload import Overload
-from appliance.daemon.live.taking import Takings
+from appliance.daemon.live.taking import Taking, Takings
 from appliance.engine.engine import Engine
 from appliance.model.event import Event
 from appliance.model.mark import BLOCKED, SETTLED, mark_of
-from appliance.model.verdict import Verdict
+from appliance.model.verdict import ACCEPTED, Verdict
 
 _WAIT = 200  # ms without a packet after which other work is looked at
 _LOOK = 50_000_000  # ns between looks at orders while packets come
@@ -41,8 +42,8 @@ class Rejecter(Protocol):
 class Worker:
     """The loop. Everything it needs is given to it; it ends when :attr:`stopping` is set.
 
-    ``look`` is called between batches, at least every 50 ms, to carry out orders; ``report`` every second,
-    and ``ended`` before it, for events of connections that ended in the kernel.
+    ``look`` is called between batches, at least every 50 ms, to carry out orders, and so is ``ended``, for
+    events of connections that ended in the kernel, so that they are few at a time; ``report`` every second.
     """
 
     def __init__(
@@ -56,24 +57,26 @@ class Worker:
         room: int,
     ) -> None:
         """Take the parts; ``clock`` gives ns since the epoch, ``room`` is how many packets a queue holds."""
-        self.source = source
-        self.engine = engine
-        self.reports = reports
-        self.rejecter = rejecter
-        self.overload = overload
-        self.takings = Takings()
-        self.epoch = 0
-        self.stopping = False
-        self.busy = False  # :attr:`look` has more to do than it did: call it after each batch
-        self.frames = 0
+        self.source: LiveSource = source
+        self.engine: Engine = engine
+        engine.live = True
+        self.reports: Reports = reports
+        self.rejecter: Rejecter | None = rejecter
+        self.overload: Overload = overload
+        self.takings: Takings = Takings()
+        self.epoch: int = 0
+        self.stopping: bool = False
+        self.busy: bool = False  # :attr:`look` has more to do than it did: call it after each batch
+        self.frames: int = 0
         self.look: Callable[[], None] = lambda: None
         self.ended: Callable[[int], list[Event]] = lambda _: []
         self.report: Callable[[], None] = lambda: None
-        self._clock = clock
-        self._room = room
-        self._poll = select.poll()
-        self._next_look = 0
-        self._next_report = 0
+        self._running: dict[int, Taking] = self.takings.running
+        self._clock: Callable[[], int] = clock
+        self._room: int = room
+        self._poll: select.poll = select.poll()
+        self._next_look: int = 0
+        self._next_report: int = 0
         for fd in source.filenos():
             self._poll.register(fd, select.POLLIN)
 
@@ -103,13 +106,13 @@ class Worker:
         result = self.engine.process(
             frame.data, frame.linktype, frame.now, frame.number, frame.wirelen, None, frame.origin
         )
-        bits = result.mark
-        if self.takings and bits & SETTLED and self.takings.wants(frame.origin):
+        bits, decision = result.mark, result.decision
+        if self._running and bits & SETTLED and self.takings.wants(frame.origin):
             bits &= BLOCKED  # what is being recorded has to come by here
-        self.source.verdict(frame.token, result.decision, mark_of(bits, self.epoch))
-        if self.takings:
-            self.takings.take(frame, result.decision)
-        if result.decision.verdict == _REJECT and self.rejecter is not None:
+        self.source.verdict(frame.token, decision, mark_of(bits, self.epoch) if bits else 0)
+        if self._running:
+            self.takings.take(frame, decision)
+        if decision is not ACCEPTED and decision.verdict == _REJECT and self.rejecter is not None:
             self.rejecter.refuse(frame)
         if result.events:
             self.reports.write(result.events)
@@ -123,9 +126,10 @@ class Worker:
         self._next_look = now + _LOOK
         self.look()
         self.engine.load = self.overload.feed(self._filled(), now)
+        self.reports.write(self.ended(now))
         if now >= self._next_report:
             self._next_report = now + _SECOND
-            self.reports.write(self.ended(now) + self.engine.tick(now))
+            self.reports.write(self.engine.tick(now))
             self.report()
         self.reports.flush()
 

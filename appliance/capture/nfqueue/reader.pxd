@@ -1,0 +1,21 @@
+cimport cython
+from appliance.capture.nfqueue.framer cimport Framer
+from appliance.capture.nfqueue.intake cimport Intake
+from appliance.capture.nfqueue.verdicts cimport Outbox
+
+cdef class NetlinkReader:
+    cdef object _clock, _link, _batch
+    cdef Framer _framer
+    cdef Intake _intake
+    cdef dict _outboxes
+    cdef int _fd, _most
+    cdef long long _oversized
+    @cython.locals(frames=list, got=int)
+    cpdef receive(self, timeout)
+    cpdef int _receive(self) except -1
+    @cython.locals(now=cython.longlong, start=Py_ssize_t, total=Py_ssize_t, size=Py_ssize_t, i=Py_ssize_t,
+                   step=Py_ssize_t, data=bytearray)
+    cpdef _take(self, int got, list frames)
+    cpdef verdict(self, long long token, object decision, long long mark=*)
+    @cython.locals(outbox=Outbox, data=bytes)
+    cpdef flush(self)
