@@ -61,7 +61,7 @@ class Translation:
         """Bring the state of a flow over."""
         state.names = self.new
         # Equal rules may mean other addresses, and wait for other patterns where lists of ports have changed.
-        state.known = [0, 0]
+        state.scopes = [None, None]
         for tail in state.tails:
             tail.search_anew()
         if self.same:
@@ -88,7 +88,7 @@ class Translation:
         for side in (*state.sides, state.both):
             if side is not None:
                 side.renew()
-                side.pending, side.done = self._waiting(side.pending), self._set(side.done)
+                side.pending, side.done = self._waiting(side.pending or {}), self._set(side.done or set())
 
     def _waiting(self, rules: dict[int, RuleState]) -> dict[int, RuleState]:
         return {self.rules[rule]: state for rule, state in rules.items() if rule in self.rules}

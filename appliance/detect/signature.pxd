@@ -8,7 +8,8 @@ cdef class FastPattern:
     cdef public object regex
 
 cdef class Signature:
-    cdef public int index, rank, variables, ends
+    cdef public int index, rank, variables
+    cdef public long long ends
     cdef public object rule, kind, protocols, fast, frame
     cdef public str action, scope
     cdef public Header header

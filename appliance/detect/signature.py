@@ -52,7 +52,7 @@ class Signature:
     ``rank`` is its place in the order of evaluation. ``protocols`` are application protocols, None for
     any. ``directions`` are those in which it can match; ``spans`` means that its tests belong to both.
     ``scope`` says what its action is for: "packet", "flow", or "stream" (the flow if a stream matched).
-    ``ends`` numbers the addresses and ports of rules on transactions, see ``ends.py``.
+    ``ends`` is the bit of the addresses and ports of a rule on transactions, see ``ends.py``.
     """
 
     __slots__ = (

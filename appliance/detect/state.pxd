@@ -1,5 +1,5 @@
 cimport cython
-from appliance.detect.txgroup cimport TxGroup
+from appliance.detect.txgroup cimport TxScope
 from appliance.model.chunk cimport Chunk
 
 cdef class StreamPiece:
@@ -25,7 +25,7 @@ cdef class StreamTail:
     cpdef search_anew(self)
 
 cdef class FlowDetect:
-    cdef public list tails, recognised, again, events_seen, known, live
+    cdef public list tails, recognised, again, events_seen, scopes
     cdef public dict guessed
     cdef public Py_ssize_t noted
     cdef public set once
@@ -40,11 +40,12 @@ cdef class RuleState:
 
 cdef class TxSide:
     cdef public int final
-    cdef public TxGroup group
+    cdef public TxScope scope
     cdef public dict sizes, pending
     cdef public set before, done
     cdef public bint started
-    cpdef enter(self, TxGroup group)
+    cpdef enter(self, TxScope scope)
+    cpdef decide(self, int index)
     cpdef renew(self)
 
 cdef class TxDetect:

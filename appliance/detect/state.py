@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from appliance.detect.txgroup import TxEntry, TxGroup
+    from appliance.detect.txgroup import TxEntry, TxScope
     from appliance.model.chunk import Chunk
 
 # Stream bytes of one direction that may wait for a packet to be inspected with.
@@ -148,8 +148,8 @@ class FlowDetect:
 
     ``established`` is what the flow was after the packet before, ``inspected`` that there was one; ``names``
     says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`). ``recognised`` are
-    directions whose recognition has ended, for the next packet that goes their way. ``live`` are for each
-    direction the ends of rules that the flow has, of those asked for in ``known``.
+    directions whose recognition has ended, for the next packet that goes their way. ``scopes`` say for each
+    direction what its transactions are checked for, once that was found out.
     """
 
     __slots__ = (
@@ -159,12 +159,11 @@ class FlowDetect:
         "events_seen",
         "guessed",
         "inspected",
-        "known",
-        "live",
         "names",
         "noted",
         "once",
         "recognised",
+        "scopes",
         "tails",
     )
 
@@ -181,8 +180,7 @@ class FlowDetect:
         self.names: Any = None
         self.established: bool = False
         self.inspected: bool = False
-        self.known: list[int] = [0, 0]
-        self.live: list[int] = [0, 0]
+        self.scopes: list[TxScope | None] = [None, None]
 
     def turn(self) -> None:
         """Exchange the directions: the flow was found to run the other way."""
@@ -192,7 +190,7 @@ class FlowDetect:
         self.recognised.reverse()
         self.again.reverse()
         self.events_seen.reverse()
-        self.known = [0, 0]
+        self.scopes = [None, None]
 
 
 class RuleState:
@@ -213,36 +211,45 @@ class RuleState:
 class TxSide:
     """Inspection state of one direction of a transaction.
 
-    ``final`` counts the tables of the group that were searched when the value of their buffer was final;
+    ``final`` counts the tables of the scope that were searched when the value of their buffer was final;
     ``sizes`` gives those of the others, as far as they were searched. ``pending`` holds the candidate rules
     by their index; ``done`` are those that matched or no longer can. ``before`` are the numbers of
     the buffers that were final under the name that the protocol had before.
     """
 
-    __slots__ = ("before", "done", "final", "group", "pending", "sizes", "started")
+    __slots__ = ("before", "done", "final", "pending", "scope", "sizes", "started")
 
     def __init__(self) -> None:
         """Start with nothing searched."""
-        self.group: TxGroup | None = None
+        self.scope: TxScope | None = None
         self.before: set[int] | None = None
         self.final: int = 0
         self.sizes: dict[TxEntry, tuple[int, ...]] | None = None
-        self.pending: dict[int, RuleState] = {}
-        self.done: set[int] = set()
+        # Most transactions have no candidates: both are made for the first one.
+        self.pending: dict[int, RuleState] | None = None
+        self.done: set[int] | None = None
         self.started: bool = False
 
-    def enter(self, group: TxGroup) -> None:
-        """Go by another group: at first use, and when the protocol has got another name (DNS over HTTPS)."""
-        if self.group is not None:
-            searched = [entry.key.number for entry in self.group.tables[: self.final]]
+    def enter(self, scope: TxScope) -> None:
+        """Go by another scope: at first use, and when the protocol has got another name (DNS over HTTPS)."""
+        if self.scope is not None:
+            searched = [entry.key.number for entry in self.scope.tables[: self.final]]
             self.before = {*searched, *(self.before or ())}
-        self.group = group
+        self.scope = scope
         self.final = 0
         self.sizes = None
 
+    def decide(self, index: int) -> None:
+        """Note that a rule which waited has matched or no longer can."""
+        if self.pending is not None:
+            del self.pending[index]
+        if self.done is None:
+            self.done = set()
+        self.done.add(index)
+
     def renew(self) -> None:
         """Search anew: other rules are in force."""
-        self.group = None
+        self.scope = None
         self.before = None
         self.final = 0
         self.sizes = None

@@ -21,12 +21,22 @@ cdef class TxEntry:
     @cython.locals(found=list)
     cpdef tuple _search(self, bytes data, Py_ssize_t start)
 
-cdef class TxGroup:
+cdef class TxScope:
     cdef public str protocol
     cdef public bint with_endian
     cdef public list tables, growing, always
     cdef public bytes fits
+    cdef public long long live
+
+cdef class TxGroup:
+    cdef public str protocol
+    cdef public bint with_endian
+    cdef public list tables, always
+    cdef public bytes fits
     cdef public long long ends
+    cdef dict _scopes
+    @cython.locals(found=TxScope)
+    cpdef TxScope scope(self, long long live)
 
 cdef class TxTables:
     cdef object _keys

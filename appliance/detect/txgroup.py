@@ -21,6 +21,8 @@ SMALL = 64
 REMEMBERED = 256
 REST = 1 << 14
 NO_OVERLAP = 1 << 30
+# Scopes remembered of one group; senders choose the ends of connections, so that it starts anew beyond that.
+MAX_SCOPES = 256
 # Protocols whose transactions tell the byte order of their numbers.
 _WITH_ENDIAN = frozenset(("dcerpc", "smb"))
 
@@ -102,26 +104,55 @@ class TxEntry:
         return tuple(found) if found else ()
 
 
+class TxScope:
+    """What is left of a group for connections that have some of the ends of its rules.
+
+    ``live`` are these ends; ``tables``, ``growing`` and ``always`` are those of the group without what only
+    rules with other ends need.
+    """
+
+    __slots__ = ("always", "fits", "growing", "live", "protocol", "tables", "with_endian")
+
+    def __init__(self, group: TxGroup, live: int) -> None:
+        """Leave out what only rules with other ends need."""
+        self.protocol = group.protocol
+        self.with_endian = group.with_endian
+        self.fits = group.fits
+        self.live: int = live
+        self.tables: list[TxEntry] = [entry for entry in group.tables if entry.ends & live]
+        self.growing: list[TxEntry] = [entry for entry in self.tables if entry.growing]
+        self.always = [(index, tests) for index, tests, ends in group.always if ends & live]
+
+
 class TxGroup:
     """What one direction of the transactions of one protocol is checked for.
 
-    ``tables`` are in the order in which their buffers become final; ``growing`` are those of them
-    that are looked at before. ``always`` are the rules that no buffer finds, each with those of its tests
-    that may be made at any time, since they do nothing but look. ``fits`` has a 1 at the index of each rule
-    about the protocol and the direction.
+    ``tables`` are in the order in which their buffers become final. ``always`` are the rules that no buffer
+    finds, each with those of its tests that may be made at any time, since they do nothing but look, and its
+    ends. ``fits`` has a 1 at the index of each rule about the protocol and the direction.
     """
 
-    __slots__ = ("always", "ends", "fits", "growing", "protocol", "tables", "with_endian")
+    __slots__ = ("_scopes", "always", "ends", "fits", "protocol", "tables", "with_endian")
 
     def __init__(self, protocol: str) -> None:
         """Start empty."""
         self.protocol = protocol
         self.with_endian: bool = protocol in _WITH_ENDIAN
         self.tables: list[TxEntry] = []
-        self.growing: list[TxEntry] = []
-        self.always: list[tuple[int, list[TxTest]]] = []
+        self.always: list[tuple[int, list[TxTest], int]] = []
         self.fits: bytes = b""
         self.ends: int = OTHERS
+        self._scopes: dict[int, TxScope] = {}
+
+    def scope(self, live: int) -> TxScope:
+        """Give what is left for connections with the ends ``live``."""
+        live &= self.ends
+        found = self._scopes.get(live)
+        if found is None:
+            if len(self._scopes) >= MAX_SCOPES:
+                self._scopes.clear()
+            found = self._scopes[live] = TxScope(self, live)
+        return found
 
 
 class TxTables:
@@ -167,7 +198,6 @@ class TxTables:
                     new = TxEntry(self._keys[number], spec.progress, spec.growing)
                     entries.setdefault(number, new).add(table, self._ends(owners))
         group.tables = sorted(entries.values(), key=_final)
-        group.growing = [entry for entry in group.tables if entry.growing]
         self._complete(group, protocol, direction)
         return group
 
@@ -175,9 +205,9 @@ class TxTables:
         """Find the rules that no buffer finds, and the ends of all."""
         for signature in self._mine:
             if group.fits[signature.index]:
-                group.ends |= 1 << signature.ends
+                group.ends |= signature.ends
                 if self._always(signature, protocol, direction):
-                    group.always.append((signature.index, _looking(signature)))
+                    group.always.append((signature.index, _looking(signature), signature.ends))
 
     def _fitting(self, protocol: str, direction: int) -> bytes:
         """Tell of each rule whether it is about the protocol and the direction."""
@@ -201,7 +231,7 @@ class TxTables:
         signature: Signature
         for index in rules:
             signature = self._signatures[index]
-            found |= 1 << signature.ends
+            found |= signature.ends
         return found
 
 

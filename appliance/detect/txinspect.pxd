@@ -4,7 +4,7 @@ from appliance.detect.ends cimport Ends
 from appliance.detect.matchers cimport Matcher
 from appliance.detect.signature cimport Signature
 from appliance.detect.state cimport FlowDetect, RuleState, TxDetect, TxSide
-from appliance.detect.txgroup cimport TxEntry, TxGroup
+from appliance.detect.txgroup cimport TxEntry, TxGroup, TxScope
 from appliance.detect.txtests cimport TxTest, TxView
 from appliance.model.app cimport AppState, Parser, Transaction
 from appliance.model.flow cimport Flow
@@ -13,40 +13,36 @@ cdef int ABORT, MATCH, NO
 
 cdef class TxInspector:
     cdef object _ruleset, _packets, _profile
-    cdef tuple _groups
+    cdef Ends _ends
     cdef Context _ctx
     cdef dict _event_rules
     cdef list _signatures, _ranks
     cdef Py_ssize_t _limit
-    cdef long long _live
     cdef TxView _view
     @cython.locals(ctx=Context, app=AppState)
     cpdef inspect(self, FlowDetect state, allowed, list found)
-    @cython.locals(ctx=Context, direction=int, group=TxGroup, looked=Py_ssize_t, transactions=list, tx=Transaction)
+    @cython.locals(ctx=Context, direction=int, scope=TxScope, looked=Py_ssize_t, transactions=list, tx=Transaction)
     cpdef _parser(self, Parser parser, str protocol, FlowDetect state, allowed, list found)
-    @cython.locals(groups=dict)
-    cpdef TxGroup _group(self, str protocol, int direction)
-    @cython.locals(direction=int, unknown=cython.longlong)
-    cpdef long long _ends(self, TxGroup group, FlowDetect state) except? -9
+    @cython.locals(direction=int, known=TxScope, group=TxGroup)
+    cpdef TxScope _scope(self, str protocol, FlowDetect state)
     @cython.locals(ctx=Context, view=TxView, state=TxDetect, side=TxSide)
-    cpdef _transaction(self, Transaction tx, TxGroup group, allowed, list found)
+    cpdef _transaction(self, Transaction tx, TxScope scope, allowed, list found)
     @cython.locals(view=TxView, tables=list, entry=TxEntry, index=Py_ssize_t, tests=list)
-    cpdef _collect(self, TxDetect state, TxSide side, TxGroup group)
-    @cython.locals(signature=Signature, test=TxTest)
-    cpdef bint _fails(self, Py_ssize_t index, list tests) except -1
+    cpdef _collect(self, TxDetect state, TxSide side, TxScope scope)
+    @cython.locals(test=TxTest)
+    cpdef bint _fails(self, list tests) except -1
     @cython.locals(found=tuple)
-    cpdef _search(self, TxEntry entry, TxDetect state, TxSide side, TxGroup group)
-    @cython.locals(known=tuple, values=list, number=Py_ssize_t, size=Py_ssize_t)
-    cpdef _search_growing(self, TxEntry entry, value, TxDetect state, TxSide side, TxGroup group)
-    cpdef _by_event(self, TxDetect state, TxSide side, TxGroup group)
+    cpdef _search(self, TxEntry entry, TxDetect state, TxSide side, TxScope scope)
+    @cython.locals(known=tuple, values=list, number=Py_ssize_t, size=Py_ssize_t, grown=bint)
+    cpdef _search_growing(self, TxEntry entry, value, TxDetect state, TxSide side, TxScope scope)
+    cpdef _by_event(self, TxDetect state, TxSide side, TxScope scope)
     @cython.locals(signature=Signature, app=AppState)
     cpdef _parser_events(self, FlowDetect state, allowed, list found)
     @cython.locals(index=Py_ssize_t)
-    cpdef _admit_all(self, tuple found, TxDetect state, TxSide side, TxGroup group)
-    @cython.locals(signature=Signature)
-    cpdef _admit(self, Py_ssize_t index, TxDetect state, TxSide side, TxGroup group)
-    @cython.locals(waiting=dict, order=list, rule=RuleState, signature=Signature, answer=int, place=TxSide,
-                   fed=cython.longlong)
+    cpdef _admit_all(self, tuple found, TxDetect state, TxSide side, TxScope scope)
+    @cython.locals(signature=Signature, waiting=dict)
+    cpdef _admit(self, Py_ssize_t index, TxDetect state, TxSide side, TxScope scope)
+    @cython.locals(waiting=dict, order=list, rule=RuleState, signature=Signature, answer=int, fed=cython.longlong)
     cpdef _evaluate(self, TxDetect state, TxSide side, allowed, list found)
     cpdef int _profiled(self, Signature signature, RuleState rule) except? -9
     @cython.locals(ctx=Context, view=TxView, test=TxTest, matcher=Matcher, answer=int, waiting=bint)

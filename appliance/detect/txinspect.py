@@ -12,13 +12,14 @@ from appliance.detect.txtests import TxView
 if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.context import Context
+    from appliance.detect.ends import Ends
     from appliance.detect.packetinspect import PacketInspector
     from appliance.detect.profile import Profile
     from appliance.detect.result import Filter, Match
     from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
     from appliance.detect.state import FlowDetect, TxSide
-    from appliance.detect.txgroup import TxEntry, TxGroup
+    from appliance.detect.txgroup import TxEntry, TxScope
     from appliance.detect.txtests import TxTest
     from appliance.model.app import Parser, Transaction
 
@@ -31,10 +32,9 @@ class TxInspector:
 
     __slots__ = (
         "_ctx",
+        "_ends",
         "_event_rules",
-        "_groups",
         "_limit",
-        "_live",
         "_packets",
         "_profile",
         "_ranks",
@@ -56,12 +56,11 @@ class TxInspector:
         self._signatures: list[Signature] = ruleset.signatures
         self._ranks: list[int] = [signature.rank for signature in ruleset.signatures]
         self._event_rules: dict[str, list[int]] = ruleset.event_rules
-        self._groups: tuple[dict[str, TxGroup], dict[str, TxGroup]] = ({}, {})
+        self._ends: Ends = ruleset.ends
         self._limit: int = settings.tx_per_packet
         self._ctx = ctx
         self._packets = packets
         self._profile = profile
-        self._live: int = 0
         self._view = TxView(None, 0, "", [])
         self._view.source = packets
 
@@ -86,7 +85,7 @@ class TxInspector:
             return
         ctx = self._ctx
         direction = ctx.direction
-        group: TxGroup | None = None
+        scope: TxScope | None = None
         looked = 0
         for tx in transactions:
             if tx.skip[direction]:
@@ -94,32 +93,24 @@ class TxInspector:
             if looked >= self._limit:
                 ctx.count("detect.tx_limit")
                 break
-            if group is None:
-                group = self._group(protocol, direction)
-                self._live = self._ends(group, state)
+            if scope is None:
+                scope = self._scope(protocol, state)
             looked += 1
             self._view.turn_to(tx, direction, protocol, parser.events)
-            self._transaction(tx, group, allowed, found)
+            self._transaction(tx, scope, allowed, found)
 
-    def _group(self, protocol: str, direction: int) -> TxGroup:
-        """Give what the transactions of a protocol are checked for in a direction."""
-        groups = self._groups[direction]
-        found = groups.get(protocol)
-        if found is None:
-            found = groups[protocol] = self._ruleset.tx_group(protocol, direction)
-        return found
-
-    def _ends(self, group: TxGroup, state: FlowDetect) -> int:
-        """Find out, once for each direction of a flow, which ends of the group's rules it has."""
+    def _scope(self, protocol: str, state: FlowDetect) -> TxScope:
+        """Give what transactions of a protocol are checked for, found out once for a direction of a flow."""
         direction = self._ctx.direction
-        unknown = group.ends & ~state.known[direction]
-        if unknown:
-            state.live[direction] |= self._ruleset.ends.live(unknown, self._ctx)
-            state.known[direction] |= unknown
-        return state.live[direction]
+        known: TxScope | None = state.scopes[direction]
+        if known is not None and known.protocol == protocol:
+            return known
+        group = self._ruleset.tx_group(protocol, direction)
+        known = state.scopes[direction] = group.scope(self._ends.live(self._ctx))
+        return known
 
     def _transaction(
-        self, tx: Transaction, group: TxGroup, allowed: Filter | None, found: list[Match]
+        self, tx: Transaction, scope: TxScope, allowed: Filter | None, found: list[Match]
     ) -> None:
         """Inspect one transaction in one direction."""
         ctx, view = self._ctx, self._view
@@ -128,8 +119,8 @@ class TxInspector:
         if state is None:
             state = tx.inspected = TxDetect()
         side = state.side(ctx.direction)
-        ctx.endian = (tx.value("dcerpc.endian") or "big") if group.with_endian else "big"
-        self._collect(state, side, group)
+        ctx.endian = (tx.value("dcerpc.endian") or "big") if scope.with_endian else "big"
+        self._collect(state, side, scope)
         if side.pending or (state.both is not None and state.both.pending):
             self._evaluate(state, side, allowed, found)
         if view.final:
@@ -137,79 +128,79 @@ class TxInspector:
             if side.pending:
                 side.pending.clear()
 
-    def _collect(self, state: TxDetect, side: TxSide, group: TxGroup) -> None:
+    def _collect(self, state: TxDetect, side: TxSide, scope: TxScope) -> None:
         """Add the rules that buffers, events or the protocol alone make candidates."""
         view = self._view
-        if side.group is not group:
-            side.enter(group)
+        if side.scope is not scope:
+            side.enter(scope)
         if not side.started:
             side.started = True
-            for index, tests in group.always:
-                if not self._fails(index, tests):
-                    self._admit(index, state, side, group)
-        tables = group.tables
+            for index, tests in scope.always:
+                if not self._fails(tests):
+                    self._admit(index, state, side, scope)
+        tables = scope.tables
         while side.final < len(tables):
             entry: TxEntry = tables[side.final]
             if entry.progress > view.progress:
                 break
             side.final += 1
-            if entry.ends & self._live and (side.before is None or entry.key.number not in side.before):
-                self._search(entry, state, side, group)
-        for entry in group.growing:
-            if entry.progress > view.progress and entry.ends & self._live:
-                self._search(entry, state, side, group)
+            if side.before is None or entry.key.number not in side.before:
+                self._search(entry, state, side, scope)
+        for entry in scope.growing:
+            if entry.progress > view.progress:
+                self._search(entry, state, side, scope)
         if self._event_rules and (view.tx.events or view.app_events):
-            self._by_event(state, side, group)
+            self._by_event(state, side, scope)
 
-    def _fails(self, index: int, tests: list[TxTest]) -> bool:
+    def _fails(self, tests: list[TxTest]) -> bool:
         """Tell whether one of the tests says that a rule can never hold for the transaction."""
-        signature: Signature = self._signatures[index]
-        if not self._live >> signature.ends & 1:
-            return True
         for test in tests:  # noqa: SIM110 - compiled, this is a loop in C; a generator is not
             if test.check(self._view, self._ctx) == ABORT:
                 return True
         return False
 
-    def _search(self, entry: TxEntry, state: TxDetect, side: TxSide, group: TxGroup) -> None:
+    def _search(self, entry: TxEntry, state: TxDetect, side: TxSide, scope: TxScope) -> None:
         """Search a buffer for patterns."""
         value = self._view.value(entry.key)
         if value is None:
             return
         if entry.growing:
-            self._search_growing(entry, value, state, side, group)
+            self._search_growing(entry, value, state, side, scope)
         elif isinstance(value, bytes):
             found = entry.find(value)
             if found:
-                self._admit_all(found, state, side, group)
+                self._admit_all(found, state, side, scope)
         else:
             for data in value:
-                self._admit_all(entry.find(data), state, side, group)
+                self._admit_all(entry.find(data), state, side, scope)
 
     def _search_growing(
-        self, entry: TxEntry, value: bytes | list[bytes], state: TxDetect, side: TxSide, group: TxGroup
+        self, entry: TxEntry, value: bytes | list[bytes], state: TxDetect, side: TxSide, scope: TxScope
     ) -> None:
         """Search a buffer that may have been searched before, from a little before its new bytes."""
         if side.sizes is None:
             side.sizes = {}
         known = side.sizes.get(entry, ())
         values = value if isinstance(value, list) else [value]
+        grown = len(values) != len(known)
         for number, data in enumerate(values):
             size = known[number] if number < len(known) else 0
             if size != len(data):
-                self._admit_all(entry.grown(data, size), state, side, group)
-        side.sizes[entry] = tuple([len(data) for data in values])
+                grown = True
+                self._admit_all(entry.grown(data, size), state, side, scope)
+        if grown:
+            side.sizes[entry] = tuple([len(data) for data in values])
 
-    def _by_event(self, state: TxDetect, side: TxSide, group: TxGroup) -> None:
+    def _by_event(self, state: TxDetect, side: TxSide, scope: TxScope) -> None:
         """Add rules that wait for an event of this transaction, or of its parser among other things."""
         view = self._view
         for name in view.tx.events:
             for index in self._event_rules.get(name, ()):
-                self._admit(index, state, side, group)
+                self._admit(index, state, side, scope)
         for name in view.app_events:
             for index in self._event_rules.get(name, ()):
                 if not _events_alone(self._signatures[index]):
-                    self._admit(index, state, side, group)
+                    self._admit(index, state, side, scope)
 
     def _parser_events(self, state: FlowDetect, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate rules on events that belong to no transaction, once for each direction."""
@@ -239,30 +230,33 @@ class TxInspector:
             and all(test.match(ctx) for test in signature.packet_tests)
         )
 
-    def _admit_all(self, found: tuple[int, ...], state: TxDetect, side: TxSide, group: TxGroup) -> None:
+    def _admit_all(self, found: tuple[int, ...], state: TxDetect, side: TxSide, scope: TxScope) -> None:
         """Admit all rules that a pattern has found."""
         for index in found:
-            self._admit(index, state, side, group)
+            self._admit(index, state, side, scope)
 
-    def _admit(self, index: int, state: TxDetect, side: TxSide, group: TxGroup) -> None:
+    def _admit(self, index: int, state: TxDetect, side: TxSide, scope: TxScope) -> None:
         """Make a rule wait for its tests, unless it was decided already or cannot concern the flow."""
-        if not group.fits[index]:
+        if not scope.fits[index]:
             return
         signature: Signature = self._signatures[index]
-        if not self._live >> signature.ends & 1:
+        if not scope.live & signature.ends:
             return
         if signature.spans:
             side = state.spanning()
-        if index in side.done or index in side.pending:
+        waiting = side.pending
+        if waiting is None:
+            waiting = side.pending = {}
+        if index in waiting or (side.done is not None and index in side.done):
             return
-        if len(side.pending) >= PENDING_LIMIT:
+        if len(waiting) >= PENDING_LIMIT:
             self._ctx.count("detect.pending_limit")
             return
-        side.pending[index] = RuleState(signature.variables)
+        waiting[index] = RuleState(signature.variables)
 
     def _evaluate(self, state: TxDetect, side: TxSide, allowed: Filter | None, found: list[Match]) -> None:
         """Try all rules that wait, in their order."""
-        waiting = side.pending
+        waiting = side.pending or {}
         if state.both is not None and state.both.pending:
             waiting = {**waiting, **state.both.pending}
         order = list(waiting)
@@ -286,9 +280,7 @@ class TxInspector:
                     rule.held, rule.fed = 0, fed
                     answer = NO
             if answer != NO:
-                place = state.spanning() if signature.spans else side
-                del place.pending[index]
-                place.done.add(index)
+                (state.spanning() if signature.spans else side).decide(index)
 
     def _repeats(self, signature: Signature) -> bool:
         """Tell whether a rule that has matched may match again when more has come."""

@@ -53,7 +53,7 @@ def without_prefilter(ruleset):
         for direction in (0, 1):
             group = ruleset.tx_group(protocol, direction)
             group.tables = []
-            group.always = [(s.index, []) for s in ruleset.signatures if s.kind == 4]
+            group.always = [(s.index, [], s.ends) for s in ruleset.signatures if s.kind == 4]
     return ruleset
 
 
