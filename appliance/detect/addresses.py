@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from appliance.rulelang.tree import AddressSet, PortSet
 
 
+# Addresses whose sets are remembered; senders choose theirs, so that the memory starts anew beyond that.
+MAX_KNOWN = 4096
+
+
 class AddressMatcher:
     """Membership of an address in sorted intervals; remembers the last answer.
 
@@ -79,7 +83,7 @@ class PortMatcher:
 class AddressIndex:
     """Which of many address sets contain an address: one bisection, however many sets."""
 
-    __slots__ = ("_starts", "_starts6", "_values", "_values6", "always")
+    __slots__ = ("_known", "_starts", "_starts6", "_values", "_values6", "always")
 
     def __init__(self, entries: list[tuple[AddressSet, int]]) -> None:
         """Index ``(addresses, number)`` pairs."""
@@ -87,9 +91,19 @@ class AddressIndex:
         rest = [entry for entry in entries if not entry[0].any]
         self._starts, self._values = _segments(4, rest)
         self._starts6, self._values6 = _segments(6, rest)
+        self._known: dict[bytes, tuple[int, ...]] = {}
 
     def lookup(self, address: bytes) -> tuple[int, ...]:
         """Give the numbers of the sets (other than "any") that contain the address."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[address] = self._search(address)
+        return known
+
+    def _search(self, address: bytes) -> tuple[int, ...]:
+        """Find the segment that the address is in."""
         four = len(address) == 4
         starts, values = (self._starts, self._values) if four else (self._starts6, self._values6)
         place = bisect_right(starts, int.from_bytes(address, "big")) - 1

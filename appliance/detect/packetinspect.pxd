@@ -1,8 +1,9 @@
 import cython
 
+from appliance.detect.addresses cimport AddressIndex
 from appliance.detect.context cimport Context
 from appliance.detect.matchers cimport Matcher
-from appliance.detect.prefilter cimport PacketGroup, PatternTable
+from appliance.detect.prefilter cimport ContentTable, PacketGroup, PatternTable
 from appliance.detect.shapes cimport Shapes
 from appliance.detect.signature cimport Signature
 from appliance.detect.state cimport FlowDetect, StreamTail
@@ -19,7 +20,8 @@ cdef tuple _ACCEPTED
 cdef class PacketInspector:
     cdef object _ruleset, _settings, _profile, _tail
     cdef Context _ctx
-    cdef list _signatures, _groups, _shapes
+    cdef AddressIndex _address_only
+    cdef list _signatures, _groups, _shapes, _non_ip
     cdef set _candidates
     cdef StreamTail _now
     cdef bint _addresses, _by_protocol, _streamed
@@ -31,16 +33,18 @@ cdef class PacketInspector:
     cpdef list _in_order(self, tuple chosen, set candidates)
     @cython.locals(packet=Packet, flow=Flow, skip=bint, tail=StreamTail)
     cpdef _look(self, FlowDetect state)
-    @cython.locals(group=PacketGroup, candidates=set, signature=Signature)
+    @cython.locals(table=ContentTable, candidates=set, signature=Signature, pattern=Py_ssize_t)
     cpdef _before_holes(self, StreamTail tail, allowed, list found)
-    @cython.locals(packet=Packet, flow=Flow, flag=int)
+    @cython.locals(packet=Packet, flow=Flow, flag=int, index=AddressIndex)
     cpdef _by_address(self, set candidates)
     @cython.locals(app=AppState, flow=Flow, here=int, direction=int, told=bint, again=bint)
     cpdef _by_application(self, FlowDetect state, set candidates)
-    @cython.locals(packet=Packet, own=bint, place=int, stream=bint, shapes=Shapes, group=PacketGroup)
+    @cython.locals(packet=Packet, own=bint, place=int, stream=bint, shapes=Shapes, group=PacketGroup, streams=bint)
     cpdef tuple _by_content(self, set candidates)
-    @cython.locals(end="long long", tail=StreamTail)
-    cpdef _search_tail(self, PatternTable table, set candidates)
+    @cython.locals(end="long long", tail=StreamTail, apart=bint, pattern=Py_ssize_t)
+    cpdef _search_tail(self, ContentTable table, set candidates)
+    @cython.locals(pattern=Py_ssize_t)
+    cpdef _search_payload(self, ContentTable table, set candidates, bint streams)
     @cython.locals(table=PatternTable)
     cpdef _by_header(self, PacketGroup group, set candidates)
     @cython.locals(packet=Packet)

@@ -17,8 +17,9 @@ from appliance.model.tcp import S_FAST_OPEN, TcpState
 
 if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
+    from appliance.detect.addresses import AddressIndex
     from appliance.detect.context import Context
-    from appliance.detect.prefilter import PacketGroup, PatternTable
+    from appliance.detect.prefilter import ContentTable, PacketGroup
     from appliance.detect.profile import Profile
     from appliance.detect.result import Filter
     from appliance.detect.ruleset import Ruleset
@@ -45,7 +46,9 @@ class PacketInspector:
         self._settings = settings
         self._ctx: Context = ctx
         self._addresses: bool = any(one.kind is Kind.IP_ONLY for one in ruleset.signatures)
+        self._address_only: AddressIndex = ruleset.address_only
         self._by_protocol: bool = bool(ruleset.protocol_only)
+        self._non_ip: list[int] = ruleset.non_ip
         # By class of IP protocol and direction, as in the rule set.
         self._groups: list[PacketGroup] = []
         self._shapes: list[Shapes] = []
@@ -105,14 +108,15 @@ class PacketInspector:
     def _before_holes(self, tail: StreamTail, allowed: Filter | None, found: list[Match]) -> None:
         """Evaluate rules on what stands before holes and was not inspected, each piece on its own."""
         ctx = self._ctx
-        group = self._groups[_class(ctx.packet.proto) + ctx.direction]
+        table: ContentTable | None = self._groups[_class(ctx.packet.proto) + ctx.direction].content
         held = self._payload, self._stream, self._tail, self._streamed
         for piece in tail.earlier:
-            if piece.fresh >= piece.end or group.stream is None:
+            if piece.fresh >= piece.end or table is None:
                 continue
             self._payload, self._stream, self._tail, self._streamed = b"", piece.data, piece, True
             candidates: set[int] = set()
-            group.stream.search(piece.data, candidates)
+            for pattern in table.scan(piece.data):
+                candidates.update(table.stream[pattern])
             piece.fresh = piece.end
             for signature in self._in_order((), candidates):
                 if signature.on_stream and (allowed is None or allowed.enabled(signature.index)):
@@ -133,10 +137,10 @@ class PacketInspector:
             flow.flags |= flag
         if not self._addresses:
             return
-        index = self._ruleset.address_only
-        candidates.update(index.always)
-        candidates.update(index.lookup(packet.src))
-        candidates.update(index.lookup(packet.dst))
+        index = self._address_only
+        for rules in (index.always, index.lookup(packet.src), index.lookup(packet.dst)):
+            if rules:
+                candidates.update(rules)
 
     def _by_application(self, state: FlowDetect, candidates: set[int]) -> None:
         """Add rules on the application alone, once recognition of the packet's direction has ended.
@@ -168,8 +172,8 @@ class PacketInspector:
         ctx = self._ctx
         packet = ctx.packet
         own = not packet.pseudo
-        if own and self._ruleset.non_ip:
-            candidates.update(self._ruleset.non_ip)
+        if own and self._non_ip:
+            candidates.update(self._non_ip)
         if packet.anomalies is not None or ctx.events:
             self._by_event(candidates)
         if not packet.ip_version:
@@ -178,26 +182,44 @@ class PacketInspector:
         group = self._groups[place]
         if own and group.buffers:
             self._by_header(group, candidates)
-        if self._payload and group.packet is not None:
-            group.packet.search(self._payload, candidates)
-        if self._tail is not None:
-            if group.stream is not None:
-                self._search_tail(group.stream, candidates)
-        elif self._payload and not self._streamed and group.stream is not None:
-            group.stream.search(self._payload, candidates)
+        if group.content is not None:
+            if self._tail is not None and group.content.on_stream:
+                self._search_tail(group.content, candidates)
+            elif self._payload:
+                streams = self._tail is None and not self._streamed
+                self._search_payload(group.content, candidates, streams)
         stream = self._tail is not None or (not self._streamed and (own or bool(self._payload)))
         shapes = self._shapes[place]
         return shapes.find(ctx, packet, own, stream)
 
-    def _search_tail(self, table: PatternTable, candidates: set[int]) -> None:
-        """Search what is new in the stream; what was found before is remembered while its bytes stay."""
+    def _search_tail(self, table: ContentTable, candidates: set[int]) -> None:
+        """Search what is new in the stream; what was found before is remembered while its bytes stay.
+
+        The payload needs no search of its own where its bytes are the last ones of the stream.
+        """
         tail = self._now
         end = tail.base + len(tail.data)
-        for pattern in table.scan(tail.unsearched(table.overlap)):
-            tail.found[pattern] = end
+        data = tail.unsearched(table.overlap)
+        apart = table.on_packet and self._payload != b"" and not data.endswith(self._payload)
+        for pattern in table.scan(data):
+            if table.stream[pattern]:
+                tail.found[pattern] = end
+            if not apart and self._payload:
+                candidates.update(table.packet[pattern])
         tail.scanned = end
         for pattern in tail.found:
-            candidates.update(table.owners[pattern])
+            candidates.update(table.stream[pattern])
+        if apart:
+            self._search_payload(table, candidates, False)
+
+    def _search_payload(self, table: ContentTable, candidates: set[int], streams: bool) -> None:
+        """Search the payload for what rules on packets want, and those on ``streams`` where it is in none."""
+        if not (table.on_packet or streams):
+            return
+        for pattern in table.scan(self._payload):
+            candidates.update(table.packet[pattern])
+            if streams:
+                candidates.update(table.stream[pattern])
 
     def _by_header(self, group: PacketGroup, candidates: set[int]) -> None:
         """Add rules whose pattern is in a header."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from appliance.detect.hyperscan import PatternCache
-    from appliance.detect.signature import Signature
+    from appliance.detect.signature import FastPattern, Signature
 
 # Ports that a rule may name and still be found by them.
 _FEW_PORTS = 32
@@ -42,10 +42,6 @@ class PatternTable:
         # Bytes before new ones that a pattern may begin in.
         self.overlap: int = database.longest - 1
 
-    def scan(self, data: bytes | bytearray | memoryview) -> list[int]:
-        """Give the patterns that occur in ``data``; the list is good until the next scan."""
-        return self._database.scan(data)
-
     def collect(self, data: bytes, into: list[int]) -> None:
         """Append the rules whose pattern occurs in ``data``."""
         for pattern in self._database.scan(data):
@@ -55,6 +51,57 @@ class PatternTable:
         """Add the rules whose pattern occurs in ``data``."""
         for pattern in self._database.scan(data):
             into.update(self.owners[pattern])
+
+
+class ContentTable:
+    """The patterns that payloads of packets and streams are searched for, in one Hyperscan database.
+
+    Most packets bring what comes next in their stream, so that one scan serves both. ``packet`` and
+    ``stream`` are the rules of pattern 0, 1, ...; ``on_packet`` and ``on_stream`` tell whether there are any.
+    """
+
+    __slots__ = ("_database", "on_packet", "on_stream", "overlap", "packet", "stream")
+
+    def __init__(
+        self, database: Database, packet: list[tuple[int, ...]], stream: list[tuple[int, ...]]
+    ) -> None:
+        """Take over a database and the rules behind its patterns."""
+        self._database = database
+        self.packet = packet
+        self.stream = stream
+        self.on_packet: bool = any(packet)
+        self.on_stream: bool = any(stream)
+        # Bytes before new ones that a pattern may begin in.
+        self.overlap: int = database.longest - 1
+
+    def scan(self, data: bytes | bytearray) -> list[int]:
+        """Give the patterns that occur in ``data``; the list is good until the next scan."""
+        return self._database.scan(data)
+
+
+class ContentBuilder:
+    """Collects the patterns of a :class:`ContentTable`; equal ones are searched once."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._owners: dict[tuple[bytes, bool], tuple[list[int], list[int]]] = {}
+
+    def add(self, signature: Signature, fast: FastPattern) -> None:
+        """Add the pattern of a rule on packets, on streams or on both."""
+        packet, stream = self._owners.setdefault((fast.pattern, fast.nocase), ([], []))
+        if signature.on_packet:
+            packet.append(signature.index)
+        if signature.on_stream:
+            stream.append(signature.index)
+
+    def finish(self, cache: PatternCache | None) -> ContentTable | None:
+        """Compile; None when there is nothing to search."""
+        if not self._owners:
+            return None
+        patterns = [(number, p, nocase) for number, (p, nocase) in enumerate(self._owners)]
+        owners = self._owners.values()
+        packet, stream = [tuple(one) for one, _ in owners], [tuple(one) for _, one in owners]
+        return ContentTable(build(patterns, cache), packet, stream)
 
 
 class TableBuilder:
@@ -141,12 +188,11 @@ def named_ports(signature: Signature) -> tuple[bool, Iterable[int]] | None:
 class PacketGroup:
     """What one direction of one group of IP protocols is checked for, packet by packet."""
 
-    __slots__ = ("buffers", "packet", "ports", "stream", "stream_ports")
+    __slots__ = ("buffers", "content", "ports", "stream_ports")
 
     def __init__(self) -> None:
         """Start empty."""
-        self.packet: PatternTable | None = None
-        self.stream: PatternTable | None = None
+        self.content: ContentTable | None = None
         self.buffers: list[tuple[str, PatternTable]] = []
         self.ports = PortIndex()
         self.stream_ports = PortIndex()
@@ -158,8 +204,7 @@ class GroupBuilder:
     def __init__(self) -> None:
         """Start empty."""
         self.group = PacketGroup()
-        self._packet = TableBuilder()
-        self._stream = TableBuilder()
+        self._content = ContentBuilder()
         self._buffers: dict[str, TableBuilder] = {}
 
     def add(self, signature: Signature) -> None:
@@ -172,18 +217,15 @@ class GroupBuilder:
             if signature.on_packet or not signature.on_stream:
                 self.group.ports.add(signature)
         elif fast.place == "payload":
-            if signature.on_stream:
-                self._stream.add(signature)
-            if signature.on_packet:
-                self._packet.add(signature)
+            if signature.on_stream or signature.on_packet:
+                self._content.add(signature, fast)
         else:
             name = fast.place.removeprefix("packet:")
             self._buffers.setdefault(name, TableBuilder()).add(signature)
 
     def finish(self, cache: PatternCache | None) -> PacketGroup:
         """Compile the tables."""
-        self.group.packet = self._packet.finish(cache)
-        self.group.stream = self._stream.finish(cache)
+        self.group.content = self._content.finish(cache)
         for name, builder in self._buffers.items():
             table = builder.finish(cache)
             if table is not None:

@@ -27,13 +27,16 @@ class Shapes:
     one address as source and destination.
     """
 
-    __slots__ = ("_destinations", "_group", "_known", "_signatures", "_sources", "_stream")
+    __slots__ = ("_destinations", "_group", "_known", "_last", "_last_key", "_signatures", "_sources")
 
     def __init__(self, group: PacketGroup, signatures: list[Signature]) -> None:
         """Look at the rules of ``group``, which are numbers in ``signatures``."""
         self._group = group
         self._signatures = signatures
         self._known: dict[int, tuple[Signature, ...]] = {}
+        # The shape asked for last, and its rules: most packets of a connection have the same.
+        self._last_key: int = -1
+        self._last: tuple[Signature, ...] = ()
         sources: set[int] = set()
         destinations: set[int] = set()
         for index in (group.ports, group.stream_ports):
@@ -49,23 +52,26 @@ class Shapes:
         ``own`` asks for those on the packet, ``stream`` for those on the bytes that it brought to its stream.
         """
         key = self._key(packet, own, stream)
+        if key == self._last_key:
+            return self._last
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= MAX_SHAPES:
                 self._known.clear()
             found = self._known[key] = self._choose(ctx, packet, own, stream)
+        self._last_key, self._last = key, found
         return found
 
     def _key(self, packet: Packet, own: bool, stream: bool) -> int:
         """Write the shape of a packet as a number."""
         sport, dport = packet.sport & 0xFFFF, packet.dport & 0xFFFF
         key = packet.tcp_flags & 0xFFF
-        key = key << 1 | own
-        key = key << 1 | stream
-        key = key << 1 | (packet.ip_version == 4)
-        key = key << 1 | (len(packet.ip_opts) > 0)
-        key = key << 1 | (packet.more_frags or packet.frag_off > 0)
-        key = key << 1 | (packet.src == packet.dst)
+        key = key << 1 | (1 if own else 0)
+        key = key << 1 | (1 if stream else 0)
+        key = key << 1 | (1 if packet.ip_version == 4 else 0)
+        key = key << 1 | (1 if packet.ip_opts else 0)
+        key = key << 1 | (1 if packet.more_frags or packet.frag_off > 0 else 0)
+        key = key << 1 | (1 if packet.src == packet.dst else 0)
         key = key << 17 | (sport if self._sources and self._sources[sport] else _PORTS)
         return key << 17 | (dport if self._destinations and self._destinations[dport] else _PORTS)
 

@@ -9,6 +9,7 @@ from appliance.detect.compiler import compile_rules
 from appliance.detect.detector import Detector
 from appliance.detect.hyperscan import build, escape
 from appliance.model.app import COMPLETE
+from appliance.model.chunk import Chunk
 
 WORDS = ["GET", "abcd", "Abc", "x|00|y", "..", "evil", "a", "bc", "longer pattern", "%u", "$^.*"]
 BYTES = [
@@ -41,10 +42,22 @@ def udp_bodies(draw):
     return f"alert udp any any {both} any {port} ({' '.join(options)})"
 
 
+@st.composite
+def tcp_bodies(draw):
+    protocol = draw(st.sampled_from(["tcp", "tcp-pkt", "tcp-stream"]))
+    options = []
+    for _ in range(draw(st.integers(1, 3))):
+        nocase = draw(st.sampled_from(["", " nocase;"]))
+        bang = draw(st.sampled_from(["", "", "!"]))
+        options.append(f'content:{bang}"{draw(st.sampled_from(WORDS))}";{nocase}')
+    options.append(draw(st.sampled_from(["", "dsize:>5;", "ttl:64;"])))
+    return f"alert {protocol} any any -> any any ({' '.join(options)})"
+
+
 def without_prefilter(ruleset):
     """Make every rule of a ruleset a candidate of everything."""
     for group in ruleset.groups.values():
-        group.packet = group.stream = None
+        group.content = None
         group.buffers = []
         every = [s.index for s in ruleset.signatures if s.kind in {2, 3}]
         group.ports.always = list(every)
@@ -76,6 +89,58 @@ def http_bodies(draw):
         bang = draw(st.sampled_from(["", "", "", "!"]))
         options.append(f'{name}; content:{bang}"{draw(st.sampled_from(WORDS))}";')
     return f"alert http any any -> any any ({' '.join(options)})"
+
+
+# What a packet brings, and what of its stream is ready with it: the same, nothing, or more, less and other.
+PACKETS = st.tuples(
+    PAYLOADS, st.sampled_from(["same", "none", "only", "more", "less", "hole", "syn"]), PAYLOADS
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(tcp_bodies(), min_size=1, max_size=6), st.lists(PACKETS, min_size=1, max_size=5))
+def test_streams(bodies, packets):
+    """One search for payload and stream finds what evaluation of all rules finds, however they relate."""
+    fast, slow = (
+        Detector(compiled(*bodies), SETTINGS),
+        Detector(without_prefilter(compiled(*bodies)), SETTINGS),
+    )
+    one, other = flow(), flow()
+    offset = 0
+    for payload, how, extra in packets:
+        data = {"same": payload, "hole": payload, "syn": payload, "only": extra, "more": payload + extra}.get(
+            how, b""
+        )
+        if how == "less":
+            data = payload[len(payload) // 2 :]
+        gap = 3 if how == "hole" else 0
+        for engine, stream in ((fast, one), (slow, other)):
+            if gap:
+                engine.stream_data(stream, Chunk(0, offset, b"", gap))
+            if data:
+                engine.stream_data(stream, Chunk(0, offset + gap, data))
+        offset += gap + len(data)
+        made = tcp(b"" if how == "only" else payload, ttl=64, tcp_flags=2 if how == "syn" else 24)
+        expected = sids(slow.inspect(made, other, NOW))
+        assert sids(fast.inspect(made, one, NOW)) == expected
+
+
+def test_payload_that_is_not_the_end_of_the_stream_is_searched():
+    bodies = [
+        'alert tcp-pkt any any -> any any (content:"evil";)',
+        'alert tcp-stream any any -> any any (content:"good";)',
+        'alert tcp any any -> any any (content:"both";)',
+    ]
+    engine, stream = Detector(compiled(*bodies), SETTINGS), flow()
+    engine.stream_data(stream, Chunk(0, 0, b"a good one"))
+    assert sids(engine.inspect(tcp(b"evil and both"), stream, NOW)) == [1, 2]
+    engine.stream_data(stream, Chunk(0, 10, b"evil and both"))
+    assert sids(engine.inspect(tcp(b"evil and both"), stream, NOW)) == [1, 3]
+    # Across the border of two packets only the stream has it.
+    engine.stream_data(stream, Chunk(0, 23, b"bo"))
+    assert sids(engine.inspect(tcp(b"bo"), stream, NOW)) == []
+    engine.stream_data(stream, Chunk(0, 25, b"th"))
+    assert sids(engine.inspect(tcp(b"th"), stream, NOW)) == [3]
 
 
 @settings(max_examples=60, deadline=None)
