@@ -18,7 +18,8 @@ cdef class Detector:
     cdef PacketInspector _packets
     cdef TxInspector _transactions
     cdef long long _window
-    cdef bint _with_frames
+    cdef public bint with_frames
+    cdef object _tagged
     @cython.locals(tail=StreamTail)
     cpdef stream_data(self, Flow flow, Chunk chunk)
     @cython.locals(ctx=Context, state=FlowDetect, found=list, keep=cython.longlong, tail=StreamTail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from appliance.detect.alerts import Finisher
 from appliance.detect.context import Context
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.result import Detection, Filter, Match
     from appliance.detect.ruleset import Ruleset
+    from appliance.detect.state import StreamTail
     from appliance.model.chunk import Chunk
     from appliance.model.flow import Flow
     from appliance.rulelang.thresholds import ThresholdConfig
@@ -40,16 +41,17 @@ class Detector:
         "_finisher",
         "_frames",
         "_packets",
+        "_tagged",
         "_transactions",
         "_translations",
         "_window",
-        "_with_frames",
         "ctx",
         "names",
         "profile",
         "ruleset",
         "settings",
         "thresholds",
+        "with_frames",
     )
 
     def __init__(
@@ -70,7 +72,7 @@ class Detector:
         self.ruleset = ruleset
         self.settings = settings
         self._window: int = settings.window
-        self._with_frames: bool = bool(ruleset.frame_rules)
+        self.with_frames: bool = bool(ruleset.frame_rules)  # else :attr:`frames` is always empty
         self.ctx = Context()
         self.thresholds = Thresholds(thresholds)
         self.profile = Profile(clock) if clock is not None else None
@@ -78,6 +80,7 @@ class Detector:
         self._transactions = TxInspector(ruleset, settings, self.ctx, self._packets, self.profile)
         self._frames = FrameInspector(ruleset, self.ctx, self._packets)
         self._finisher = Finisher(settings, self.thresholds)
+        self._tagged: Any = self._finisher.tags.held
         self.names = RuleNames(ruleset)
         self._translations = Translations(self.names)
 
@@ -90,7 +93,8 @@ class Detector:
         """Keep the next piece of a stream for the next packet that is inspected in its direction."""
         if flow.flags & _OVER:
             return
-        self._state(flow).tails[chunk.direction].add(chunk)
+        tail: StreamTail = self._state(flow).tails[chunk.direction]
+        tail.add(chunk)
 
     def inspect(
         self,
@@ -116,7 +120,7 @@ class Detector:
         """
         ctx = self.ctx
         state = None
-        if self._frames.done:
+        if self.with_frames and self._frames.done:
             self._frames.done = []
         if flow is not None:
             if flow.flags & _OVER:
@@ -140,9 +144,10 @@ class Detector:
             app = flow.app if flow is not None else None
             if app is not None and app.parser is not None:
                 self._transactions.inspect(state, allowed, found)
-                if self._with_frames:
+                if self.with_frames:
                     keep = self._frames.inspect(state, allowed, found)
-            state.tails[packet.direction].settle(max(self._window, keep))
+            tail: StreamTail = state.tails[packet.direction]
+            tail.settle(max(self._window, keep))
             if app is not None:
                 state.noted = len(app.events)
         if not found:
@@ -162,7 +167,7 @@ class Detector:
     def log_frames(self) -> None:
         """Collect frames from now on, also those that no rule asks for."""
         self._frames.log = True
-        self._with_frames = True
+        self.with_frames = True
 
     @property
     def frames(self) -> list[tuple[str, dict[str, object]]]:
@@ -171,7 +176,7 @@ class Detector:
 
     def tagged(self, packet: Packet, flow: Flow | None, now: int) -> bool:
         """Tell whether an alert before this packet wants it recorded; to be asked once, before inspection."""
-        return self._finisher.tags.follow(packet, flow, now)
+        return bool(self._tagged) and self._finisher.tags.follow(packet, flow, now)
 
     def follows(self, flow: Flow) -> bool:
         """Tell whether packets of the flow are to be recorded because of an alert before."""
@@ -185,6 +190,7 @@ class Detector:
         self.ctx.counters = old.ctx.counters
         self.thresholds.adopt(old.thresholds, self.names)
         self._finisher.tags = old._finisher.tags
+        self._tagged = self._finisher.tags.held
         if self.ruleset is old.ruleset:
             self.names = old.names
             self._translations = Translations(self.names)

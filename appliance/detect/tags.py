@@ -45,7 +45,7 @@ class Tags:
 
     def __init__(self, limit: int = 65_536) -> None:
         """Start without tags."""
-        self._tags: OrderedDict[int | bytes, list[Tag]] = OrderedDict()
+        self.held: OrderedDict[int | bytes, list[Tag]] = OrderedDict()
         self.limit = limit
         self.evicted = 0
 
@@ -55,42 +55,42 @@ class Tags:
             key = _key(option, ctx)
             if key is None:
                 continue
-            if key not in self._tags and len(self._tags) >= self.limit:
-                self._tags.popitem(last=False)
+            if key not in self.held and len(self.held) >= self.limit:
+                self.held.popitem(last=False)
                 self.evicted += 1
-            held = self._tags.setdefault(key, [])
+            held = self.held.setdefault(key, [])
             if len(held) < TAGS_LIMIT:
                 held.append(Tag(option, ctx.packet, ctx.now))
 
     def follow(self, packet: Packet, flow: Flow | None, now: int) -> bool:
         """Tell whether a packet is to be recorded for an earlier alert; what is used up goes."""
-        if not self._tags or packet.pseudo:
+        if not self.held or packet.pseudo:
             return False
         found = False
         for key in (flow.id if flow is not None else None, packet.src, packet.dst):
-            held = self._tags.get(key) if key is not None else None
+            held = self.held.get(key) if key is not None else None
             if held is None or key is None:
                 continue
             live = [tag for tag in held if tag.take(packet, now)]
             found = found or bool(live)
             if live:
-                self._tags[key] = live
+                self.held[key] = live
             else:
-                del self._tags[key]
+                del self.held[key]
         return found
 
     def tagged(self, flow: Flow) -> bool:
         """Tell whether a connection or one of its ends is tagged."""
-        tags = self._tags
+        tags = self.held
         return bool(tags) and (flow.id in tags or flow.client in tags or flow.server in tags)
 
     def forget(self, flow: Flow) -> None:
         """Forget a connection that has ended."""
-        self._tags.pop(flow.id, None)
+        self.held.pop(flow.id, None)
 
     def __len__(self) -> int:
         """Number of connections and hosts with tags."""
-        return len(self._tags)
+        return len(self.held)
 
 
 def _key(option: TagOption, ctx: Context) -> int | bytes | None:

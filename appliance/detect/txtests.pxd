@@ -4,6 +4,7 @@ from appliance.detect.steps cimport inspect
 from appliance.model.app cimport FileObject
 
 cdef int ABORT, COMPLETE, MATCH, NO
+cdef object _UNKNOWN
 
 cdef class Place:
     cdef public object get, owner
@@ -29,9 +30,11 @@ cdef class TxView:
     cdef public bint final
     cdef public str protocol
     cdef public list app_events
-    cdef dict _values
+    cdef list _values, _asked
+    @cython.locals(number=Py_ssize_t)
     cpdef turn_to(self, tx, int direction, str protocol, list app_events)
     cpdef TxView other(self)
+    @cython.locals(number=Py_ssize_t)
     cpdef value(self, BufferKey key)
     cpdef tuple payload(self)
 

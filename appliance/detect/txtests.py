@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _WAYS = {"to_server": {0}, "to_client": {1}}
 # Instances of one buffer that are looked at.
 INSTANCES = 1024
+_UNKNOWN: Any = object()  # the value of a buffer that was not asked for
 
 
 class PayloadSource(Protocol):
@@ -96,7 +97,7 @@ class BufferKey:
             value: BufferValue = place.get(tx, direction)
         else:
             value = tx.buffer(self.name, direction)
-        if value is None and self.from_files:
+        if value is None and self.from_files and tx.files:
             value = FILE_BUFFERS[self.name](tx, direction)
         if value is None or (not self.changes and isinstance(value, bytes)):
             return value
@@ -118,12 +119,24 @@ class BufferKey:
 class TxView:
     """One direction of one transaction during one inspection; buffers are fetched once."""
 
-    __slots__ = ("_values", "app_events", "direction", "final", "progress", "protocol", "source", "tx")
+    __slots__ = (
+        "_asked",
+        "_values",
+        "app_events",
+        "direction",
+        "final",
+        "progress",
+        "protocol",
+        "source",
+        "tx",
+    )
 
     def __init__(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
         """Look at ``tx``, which belongs to ``protocol``; ``app_events`` are those of its parser."""
         self.source: PayloadSource | None = None
-        self._values: dict[BufferKey, BufferValue] = {}
+        # By the number of the buffer, and those numbers of which there is a value.
+        self._values: list[Any] = []
+        self._asked: list[int] = []
         self.turn_to(tx, direction, protocol, app_events)
 
     def turn_to(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
@@ -134,8 +147,10 @@ class TxView:
         self.app_events: list[str] = app_events
         self.progress: int = 0 if tx is None else tx.progress[direction]
         self.final: bool = self.progress >= COMPLETE
-        if self._values:
-            self._values.clear()
+        if self._asked:
+            for number in self._asked:
+                self._values[number] = _UNKNOWN
+            self._asked.clear()
 
     def other(self) -> TxView:
         """Give the view of the other direction of the same transaction."""
@@ -143,9 +158,13 @@ class TxView:
 
     def value(self, key: BufferKey) -> BufferValue:
         """Give a buffer: bytes, a list of instances, or None when there is none."""
-        found: Any = self._values.get(key, self)  # itself: a value that no buffer has
-        if found is self:
-            found = self._values[key] = key.fetch(self.tx, self.protocol, self.direction)
+        number = key.number
+        if number >= len(self._values):
+            self._values += [_UNKNOWN] * (number + 1 - len(self._values))
+        found = self._values[number]
+        if found is _UNKNOWN:
+            found = self._values[number] = key.fetch(self.tx, self.protocol, self.direction)
+            self._asked.append(number)
         value: BufferValue = found
         return value
 

@@ -65,7 +65,7 @@ def run_rules(pipe: Pipeline, work: Work) -> None:
     if detector.tagged(packet, flow, work.now):
         work.events.append(PacketEvent(work.now, packet, flow))
     detection = detector.inspect(packet, flow, work.now, blocking, work.stream_events, chosen)
-    if flow is not None:
+    if flow is not None and detector.with_frames:
         for protocol, frame in detector.frames:
             work.events.append(FrameEvent(work.now, packet, flow, protocol, frame))
     if detection is None:
