@@ -17,7 +17,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,6 @@ from tests.netns.lab import BRIDGE, Lab
 from tests.netns.running import Running
 
 HERE = 12  # machines on the host at a time
-MOST = 10_000
 _NAMED = {"policy": "web", "name": "web-*"}
 _PATIENCE = 30.0
 
@@ -43,17 +41,10 @@ class Fabric:
         self.lab, self.server, self.running = lab, server, running
         self.hosts = server.objects(vim.HostSystem)
         self.host, *self.others = sorted(self.hosts)
-        self.machines = self._plain()
+        self.machines = sorted(self.server.machines().items())
         self.here: list[tuple[str, Any, list[str], str]] = []
         self._read = 0
         self._seen: list[dict[str, Any]] = []
-
-    def _plain(self) -> list[tuple[str, Any]]:
-        """Give machines with MACs of their own: the simulator gives some the same, and those get no port."""
-        found = sorted(self.server.machines().items())[:MOST]
-        macs = {name: self._macs(machine) for name, machine in found}
-        counts = Counter(mac for many in macs.values() for mac in many)
-        return [(name, machine) for name, machine in found if max(counts[mac] for mac in macs[name]) == 1]
 
     def _macs(self, machine: Any) -> list[str]:
         devices = self.server.value(machine, "config.hardware.device")
@@ -189,7 +180,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200, help="operations a minute")
     parser.add_argument("--minutes", type=float, default=10)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, Lab("bench") as lab, lab.inside(lab.host):
+    with tempfile.TemporaryDirectory() as name, Lab("inv") as lab, lab.inside(lab.host):
         folder = Path(name)
         server = Vcenter(build(folder), folder, machines=args.machines, hosts=4, cards=2)
         try:

@@ -33,7 +33,8 @@ def build(folder: Path) -> Path:
     if version >= _MODULE_NEEDS and _built([go, "build", "-o", str(out), "."], {"GOTOOLCHAIN": "local"}):
         return out
     old = {"GOPATH": str(_GOPATH), "GO111MODULE": "off"}
-    assert _built([go, "build", "-o", str(out), "main.go"], old), "the simulator cannot be built"
+    built = _built([go, "build", "-o", str(out), "main.go", "machines.go", "old.go"], old)
+    assert built, "the simulator cannot be built"
     return out
 
 
@@ -121,6 +122,7 @@ class Vcenter:
                 "-certificate", self.ca,
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=os.environ | {"TMPDIR": str(folder)},  # for the disks of its machines
         )  # fmt: skip
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline().rpartition(":")[2])
@@ -156,8 +158,20 @@ class Vcenter:
 
     def objects(self, kind: Any) -> dict[str, Any]:
         """Give all objects of a kind by name."""
+        return {values["name"]: one for one, values in self.properties(kind, "name")}
+
+    def properties(self, kind: Any, *paths: str) -> list[tuple[Any, dict[str, Any]]]:
+        """Give all objects of a kind with some of their properties."""
         view = self.content.viewManager.CreateContainerView(self.content.rootFolder, [kind], recursive=True)
-        return {one.name: one for one in view.view}
+        collector = vmodl.query.PropertyCollector
+        selected = collector.TraversalSpec(type=type(view), path="view", skip=False)
+        spec = collector.FilterSpec(
+            objectSet=[collector.ObjectSpec(obj=view, skip=True, selectSet=[selected])],
+            propSet=[collector.PropertySpec(type=kind, pathSet=list(paths))],
+        )
+        found = self.content.propertyCollector.RetrieveProperties([spec])
+        view.DestroyView()
+        return [(one.obj, {value.name: value.val for value in one.propSet}) for one in found]
 
     def machines(self) -> dict[str, Any]:
         """Give all machines by name."""
