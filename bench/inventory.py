@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,8 @@ _PATIENCE = 30.0
 class Fabric:
     """A host's bridge, the vCenter that knows it, and the appliance between them."""
 
-    def __init__(self, lab: Lab, server: Vcenter, running: Running) -> None:
-        self.lab, self.server, self.running = lab, server, running
+    def __init__(self, server: Vcenter, running: Running) -> None:
+        self.server, self.running = server, running
         self.hosts = server.objects(vim.HostSystem)
         self.host, *self.others = sorted(self.hosts)
         self.machines = sorted(self.server.machines().items())
@@ -60,11 +62,14 @@ class Fabric:
         uuid = self.server.value(machine, "config.instanceUuid")
         begun = time.time_ns()
         ports = [f"t{mac.replace(':', '')[-10:]}" for mac in macs]
-        for port, mac in zip(ports, macs, strict=True):
-            self.lab.ip(
-                "link", "add", port, "address", "fe" + mac[2:], "type", "veth", "peer", "name", f"g{port}"
+        ip(
+            line
+            for port, mac in zip(ports, macs, strict=True)
+            for line in (
+                f"link add {port} address fe{mac[2:]} type veth peer name g{port}",
+                f"link set {port} master {BRIDGE} up",
             )
-            self.lab.ip("link", "set", port, "master", BRIDGE, "up")
+        )
         self.move(machine, self.host)
         self.here.append((name, machine, ports, uuid))
         return self.wait(uuid, len(macs), begun)
@@ -72,8 +77,7 @@ class Fabric:
     def leave(self) -> None:
         """Take the machine away that is here for longest."""
         _, machine, ports, _ = self.here.pop(0)
-        for port in ports:
-            self.lab.ip("link", "del", port)
+        ip(f"link del {port}" for port in ports)
         self.move(machine, self.others[0])
 
     def rename(self, number: int) -> float:
@@ -116,6 +120,11 @@ class Fabric:
         pids = {"supervisor": process.pid if process else 0, "worker": status["workers"][0]["pid"]}
         pids["provider"] = status["inventory"]["providers"][0]["pid"]
         return {name: resident(pid) for name, pid in pids.items()}
+
+
+def ip(lines: Iterable[str]) -> None:
+    """Change devices of the namespace that this is called in."""
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True, timeout=10)
 
 
 def time_of(text: str) -> int:
@@ -189,7 +198,7 @@ def main() -> None:
             running = Running(lab, folder, [documents()], **more)
             running.spawn()
             running.wait_for(lambda: known(running) >= args.machines, "inventory", 300.0)
-            print(json.dumps(measure(Fabric(lab, server, running), args.rate, args.minutes), indent=2))
+            print(json.dumps(measure(Fabric(server, running), args.rate, args.minutes), indent=2))
             running.stop()
         finally:
             server.close()

@@ -1,13 +1,15 @@
 import cython
 
 cdef class BoundPolicies:
-    cdef public tuple policies, senders, receivers
+    cdef public tuple policies, senders, receivers, identities
     cdef public object unknown
     cdef public long long epoch
     cdef public bint empty, plain, scans
     cdef tuple _interfaces
     cdef bytes _wishes
     cdef dict _by_identity
+    @cython.locals(found=BoundPolicies, place=Py_ssize_t)
+    cpdef following(self, policies, unknown, epoch)
     @cython.locals(index=Py_ssize_t)
     cpdef policy_of(self, interface)
     @cython.locals(index=Py_ssize_t)

@@ -152,6 +152,7 @@ class BoundPolicies:
         "_wishes",
         "empty",
         "epoch",
+        "identities",
         "plain",
         "policies",
         "receivers",
@@ -175,18 +176,41 @@ class BoundPolicies:
         self.epoch: int = epoch
         self.empty: bool = not policies and unknown is None
         # No policy of an interface chooses among inspection rules.
-        self.plain: bool = all(one.inspection.plain for one in policies)
-        self.scans: bool = any(one.scan for one in (*policies, *((unknown,) if unknown else ())))
+        self.plain: bool = _plain(policies)
+        self.scans: bool = _scans(policies, unknown)
         self._interfaces = tuple(one.interface for one in policies)
         self._wishes = bytes(_wishes(one) for one in policies)
         # The end of a packet at each interface: policy and direction.
         self.senders: tuple[tuple[InterfacePolicy, int], ...] = tuple((one, OUT) for one in policies)
         self.receivers: tuple[tuple[InterfacePolicy, int], ...] = tuple((one, IN) for one in policies)
+        # UUID and name of each interface: the same object as before where nobody came or went.
+        self.identities: tuple[tuple[str, str], ...] = tuple(_identity(one) for one in policies)
         self._by_identity = {
-            (one.interface.vm.uuid, one.interface.name): index
-            for index, one in enumerate(policies)
-            if one.interface is not None
+            identity: index
+            for index, identity in enumerate(self.identities)
+            if policies[index].interface is not None
         }
+
+    def following(
+        self, policies: tuple[InterfacePolicy, ...], unknown: InterfacePolicy | None, epoch: int
+    ) -> BoundPolicies:
+        """Give other policies, made from these where only some differ: it costs what these cost."""
+        places = _differing(self.policies, policies)
+        if places is None or not _same_places(self.identities, policies, places):
+            return BoundPolicies(policies, unknown, epoch)
+        found = BoundPolicies((), unknown, epoch)
+        found.policies, found.empty = policies, not policies and unknown is None
+        found.plain, found.scans = _plain(policies), _scans(policies, unknown)
+        found.identities, found._by_identity = self.identities, self._by_identity
+        interfaces, wishes = list(self._interfaces), bytearray(self._wishes)
+        senders, receivers = list(self.senders), list(self.receivers)
+        for place in places:
+            one = policies[place]
+            interfaces[place], wishes[place] = one.interface, _wishes(one)
+            senders[place], receivers[place] = (one, OUT), (one, IN)
+        found._interfaces, found._wishes = tuple(interfaces), bytes(wishes)
+        found.senders, found.receivers = tuple(senders), tuple(receivers)
+        return found
 
     def policy_of(self, interface: VmInterface | None) -> InterfacePolicy | None:
         """Give the policy of an interface, also when it comes from an older inventory; None if unknown."""
@@ -207,6 +231,33 @@ class BoundPolicies:
         first, second = self.index_of(one), self.index_of(other)
         bits = self._wishes[first] if first >= 0 else 0
         return bits | self._wishes[second] if second >= 0 else bits
+
+
+def _plain(policies: tuple[InterfacePolicy, ...]) -> bool:
+    return all(one.inspection.plain for one in policies)
+
+
+def _scans(policies: tuple[InterfacePolicy, ...], unknown: InterfacePolicy | None) -> bool:
+    return any(one.scan for one in policies) or bool(unknown and unknown.scan)
+
+
+def _identity(policy: InterfacePolicy) -> tuple[str, str]:
+    """Give UUID and name of a policy's interface; without one the policy's name has to do."""
+    one = policy.interface
+    return (one.vm.uuid, one.name) if one is not None else ("", policy.name)
+
+
+def _differing(before: tuple[InterfacePolicy, ...], now: tuple[InterfacePolicy, ...]) -> list[int] | None:
+    """Give the places of what differs, None where there are more or fewer."""
+    if len(before) != len(now):
+        return None
+    return [place for place, one in enumerate(now) if one is not before[place]]
+
+
+def _same_places(
+    identities: tuple[tuple[str, str], ...], policies: tuple[InterfacePolicy, ...], places: list[int]
+) -> bool:
+    return all(identities[place] == _identity(policies[place]) for place in places)
 
 
 NO_POLICIES = BoundPolicies()

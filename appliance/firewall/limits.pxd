@@ -14,4 +14,5 @@ cdef class Tallies:
     cdef dict _by_identity
     cdef int _next
     cdef list _by_index
+    cdef tuple _identities
     cpdef Tally of(self, Py_ssize_t index)

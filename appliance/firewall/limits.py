@@ -72,18 +72,19 @@ class Tallies:
         self._by_identity: dict[tuple[str, str], Tally] = {}
         self._next = 1
         self._by_index: list[Tally] = []
+        self._identities: tuple[tuple[str, str], ...] = ()
 
     def bind(self, bound: BoundPolicies) -> None:
         """Take the interfaces of ``bound``; counts of those that are gone are forgotten."""
+        if bound.identities is self._identities:
+            return
         kept: dict[tuple[str, str], Tally] = {}
         self._by_index = []
-        for policy in bound.policies:
-            interface = policy.interface
-            identity = (interface.vm.uuid, interface.name) if interface is not None else ("", policy.name)
+        for identity in bound.identities:
             tally = self._by_identity.get(identity) or self._new()
             kept[identity] = tally
             self._by_index.append(tally)
-        self._by_identity = kept
+        self._by_identity, self._identities = kept, bound.identities
 
     def _new(self) -> Tally:
         tally = Tally(self._next)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 
 from appliance.hypervisor.frames import VERSION, Frame, FrameError, encode
 from appliance.hypervisor.messages import plain
@@ -21,6 +23,7 @@ class Emitter:
         """Write to ``fd``; the first frame is written at once."""
         self._fd = fd
         self._seq = 0
+        self._saying = threading.Lock()
         self._trouble = ""
         self.known: dict[str, Machine] = {}
         self._say("hello", version=VERSION)
@@ -74,9 +77,32 @@ class Emitter:
         self._trouble = why[:_MAX_WHY]
         self._say("trouble", why=self._trouble)
 
+    @contextlib.contextmanager
+    def patient(self, most: float) -> Iterator[None]:
+        """Beat while something takes long that is no hang, such as the first answer of a large server.
+
+        No longer than ``most`` (s): then it is one.
+        """
+        done = threading.Event()
+
+        def beating() -> None:
+            beats = 0
+            while not done.wait(BEAT) and beats * BEAT < most:
+                self.beat()
+                beats += 1
+
+        thread = threading.Thread(target=beating, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
     def _say(self, what: str, **more: object) -> None:
-        self._seq += 1
-        frame: Frame = {"say": what, "seq": self._seq, **more}
-        data = memoryview(encode(frame))
-        while data:
-            data = data[os.write(self._fd, data) :]
+        with self._saying:
+            self._seq += 1
+            frame: Frame = {"say": what, "seq": self._seq, **more}
+            data = memoryview(encode(frame))
+            while data:
+                data = data[os.write(self._fd, data) :]

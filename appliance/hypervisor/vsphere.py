@@ -27,6 +27,9 @@ except ImportError:
 _WAIT = 2  # seconds for which the server may hold a question that nothing has happened to answer
 _RETRY = 3.0
 _TIMEOUT = 60  # seconds for a connection; one that hangs is ended by who watches this process
+_FIRST = (
+    120.0  # seconds for which a server may take to say everything: that of thousands of machines takes long
+)
 _FIELDS = "CustomFieldsManager"
 
 
@@ -37,7 +40,7 @@ class Followed:
         """Ask for properties of everything that matters."""
         self._site, self._emitter = site, emitter
         self._version = ""
-        self._complete = False
+        self.complete = False  # everything was said once
         self._seen: set[int] | None = None
         self._collector = content.propertyCollector.CreatePropertyCollector()
         kinds = [kind for kind in PATHS if kind != _FIELDS]
@@ -77,9 +80,9 @@ class Followed:
             self._version = found.version
             for update in (one for many in found.filterSet or () for one in many.objectSet or ()):
                 dirty |= self._take(update)
-        if not self._complete:
+        if not self.complete:
             if found is None or not found.truncated:
-                self._complete = True
+                self.complete = True
                 self._emitter.sync(self._site.machines())
         else:
             self.tell(dirty)
@@ -108,7 +111,7 @@ class Followed:
 
     def _take_events(self, page: list[Any]) -> None:
         """Pass on what is new on the page; what was there at the beginning is of before."""
-        if self._seen is not None and self._complete:
+        if self._seen is not None and self.complete:
             for event in sorted(page, key=lambda one: one.key):
                 if event.key not in self._seen:
                     for kind, uuid, host, source in hints(event, self._site):
@@ -181,8 +184,11 @@ def _follow(options: dict[str, Any], login: Credentials, context: ssl.SSLContext
     try:
         site = Site(options.get("host", ""))
         tags = TagReader(options["server"], options["port"], login, context)
-        site.tags = tags.read()
-        followed = Followed(service.RetrieveContent(), site, emitter)
+        with emitter.patient(_FIRST):
+            site.tags = tags.read()
+            followed = Followed(service.RetrieveContent(), site, emitter)
+            while not followed.complete:
+                followed.step()
         while True:
             followed.step()
             if tags.due(time.monotonic()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from appliance.model.identity import Vm, VmInterface
@@ -22,6 +24,31 @@ def build(vms: list[tuple[Vm, list[VmInterface]]]) -> Inventory:
         for member in members:
             interfaces.append(_numbered(vm, member, len(interfaces)))
     return Inventory(tuple(vm for vm, _ in vms), tuple(interfaces))
+
+
+def exchanged(before: Inventory, vms: Iterable[tuple[Vm, list[VmInterface]]]) -> Inventory | None:
+    """Give ``before``, which is in the order of UUIDs, with other words on some of its machines.
+
+    All others stay the same objects. None where a machine is new, or has more or fewer interfaces.
+    """
+    all_vms, interfaces = list(before.vms), list(before.interfaces)
+    for vm, members in vms:
+        place = bisect_left(all_vms, vm.uuid, key=lambda one: one.uuid)
+        first = bisect_left(interfaces, vm.uuid, key=lambda one: one.vm.uuid)
+        end = bisect_right(interfaces, vm.uuid, key=lambda one: one.vm.uuid)
+        if place == len(all_vms) or all_vms[place].uuid != vm.uuid or end - first != len(members):
+            return None
+        all_vms[place] = vm
+        interfaces[first:end] = [_numbered(vm, one, first + n) for n, one in enumerate(members)]
+    return Inventory(tuple(all_vms), tuple(interfaces))
+
+
+def differing(before: Inventory, now: Inventory) -> list[int] | None:
+    """Give the indexes of interfaces that differ, None where interfaces came or went."""
+    if len(before.interfaces) != len(now.interfaces):
+        return None
+    pairs = zip(before.interfaces, now.interfaces, strict=True)
+    return [new.index for old, new in pairs if old is not new]
 
 
 def _numbered(vm: Vm, one: VmInterface, index: int) -> VmInterface:

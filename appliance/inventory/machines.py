@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from appliance.inventory.inventory import Inventory, build
+from appliance.inventory.inventory import Inventory, build, exchanged
 from appliance.model.identity import Prefix, Vm, VmInterface
 
 MAX_MACHINES = 20_000  # of one provider, and of all together
@@ -79,6 +79,20 @@ def inventory_of(machines: Iterable[Machine], *, ports: bool = False) -> Invento
     """Give an inventory in the order of UUIDs, so that it does not depend on who spoke first."""
     ordered = sorted(machines, key=lambda machine: machine.uuid)
     return build([interfaces_of(machine, ports=ports) for machine in ordered])
+
+
+def inventory_after(
+    before: Inventory, changed: Mapping[str, Machine | None], result: Mapping[str, Machine]
+) -> Inventory:
+    """Give the inventory of ``result``, made from the one ``before`` where machines only say something else.
+
+    It costs what has changed then. ``before`` has to be one that :func:`inventory_of` has made.
+    """
+    machines = [machine for machine in changed.values() if machine is not None]
+    found = None
+    if len(machines) == len(changed) and len(before.vms) == len(result):
+        found = exchanged(before, [interfaces_of(machine) for machine in machines])
+    return found if found is not None else inventory_of(result.values())
 
 
 def machines_of(inventory: Inventory) -> list[Machine]:

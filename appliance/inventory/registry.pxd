@@ -12,6 +12,9 @@ cdef class Registry:
     cdef dict _macs, _owners, _ranges, _by_identity
     cdef list _allowed
     cdef tuple _interfaces
+    @cython.locals(found=Registry)
+    cpdef following(self, inventory)
+    cpdef _put(self, old, new)
     @cython.locals(index=Py_ssize_t)
     cpdef own(self, interface)
     cpdef place(self, Packet packet, Origin origin)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from appliance.config.addresses import packed
 from appliance.inventory.intervals import IntervalMap
-from appliance.inventory.inventory import Inventory
+from appliance.inventory.inventory import Inventory, differing
 from appliance.model.identity import VmInterface
 from appliance.model.origin import Origin
 from appliance.model.packet import PROTO_IGMP, PROTO_UDP, Packet
@@ -35,6 +35,33 @@ class Registry:
             self._allowed.append(self._declare(interface))
         self._by_identity = {(one.vm.uuid, one.name): one for one in inventory.interfaces}
         self._ranges = {4: self._intervals(4), 16: self._intervals(6)}
+
+    def following(self, inventory: Inventory) -> Registry:
+        """Give the registry of another inventory, made from this one where that is soon done.
+
+        That is where interfaces say something else of themselves, but neither came nor went nor changed
+        what they are found by.
+        """
+        places = differing(self.inventory, inventory)
+        if places is None or not _all_same(self.inventory, inventory, places):
+            return Registry(inventory)
+        found = Registry(Inventory())
+        found.inventory, found._interfaces = inventory, tuple(inventory.interfaces)
+        found._macs, found._owners = dict(self._macs), dict(self._owners)
+        found._allowed, found._ranges = self._allowed, self._ranges
+        found._by_identity = dict(self._by_identity)
+        for place in places:
+            found._put(self._interfaces[place], inventory.interfaces[place])
+        return found
+
+    def _put(self, old: VmInterface, new: VmInterface) -> None:
+        """Put an interface in the place of one with the same MAC and addresses."""
+        self._by_identity[new.vm.uuid, new.name] = new
+        self._macs[new.mac] = [new if one is old else one for one in self._macs[new.mac]]
+        for address in new.addresses:
+            key = packed(address.version, address.base)
+            if address.base == address.last:
+                self._owners[key] = [new if one is old else one for one in self._owners[key]]
 
     def _declare(self, interface: VmInterface) -> tuple[tuple[bytes, bytes], ...]:
         """Note the interface as owner of its single addresses; give all it may use."""
@@ -178,6 +205,15 @@ class Registry:
     def _on_vlan(self, packet: Packet, owners: list[VmInterface]) -> bool:
         vlan = packet.vlans[0] if packet.vlans else None
         return all(one.vlan == vlan for one in owners)
+
+
+def _all_same(before: Inventory, now: Inventory, places: list[int]) -> bool:
+    """Tell whether interfaces are found by what they were found by before."""
+    return all(_found_by(before.interfaces[one]) == _found_by(now.interfaces[one]) for one in places)
+
+
+def _found_by(one: VmInterface) -> tuple[object, ...]:
+    return one.vm.uuid, one.name, one.mac, one.addresses
 
 
 def _link_local(address: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from appliance.firewall.rule import (
@@ -26,6 +27,7 @@ from appliance.policy.policyset import PolicySet
 from appliance.policy.times import make_schedule
 
 _DIRECTIONS = {"in": IN, "out": OUT, "both": BOTH}
+Member = tuple[str, str]  # what a reference names interfaces by: the kind, and a name
 _ACTIONS = {action.name.lower(): action for action in Action}
 
 
@@ -57,12 +59,40 @@ class Resolver:
     def __init__(self, whole: PolicySet, inventory: Inventory) -> None:
         """Index the inventory by what references name."""
         self.whole = whole
-        self._members: dict[tuple[str, str], list[VmInterface]] = {}
+        self.used: set[Member] = set()  # what the inventory was asked for since somebody emptied it
+        self._members: dict[Member, list[VmInterface]] = {}
         for one in inventory.interfaces:
             for key in _keys(one):
                 self._members.setdefault(key, []).append(one)
         self._schedules: dict[tuple[str, bool], Schedule] = {}
-        self._endpoints: dict[tuple[Condition, str], Endpoint] = {}
+        self._endpoints: dict[tuple[Condition, str], tuple[Endpoint, frozenset[Member]]] = {}
+
+    def following(self, changes: Iterable[tuple[VmInterface, VmInterface]]) -> tuple[Resolver, set[Member]]:
+        """Give the resolver of an inventory in which some interfaces say something else of themselves.
+
+        Also gives the names that stand for something else there.
+        """
+        found = Resolver(self.whole, Inventory())
+        found._members, found._schedules = dict(self._members), dict(self._schedules)
+        touched: set[Member] = set()
+        for old, new in changes:
+            before, now = set(_keys(old)), set(_keys(new))
+            touched |= before ^ now if old.addresses == new.addresses else before | now
+            for key in before | now:
+                found._exchange(key, old, new if key in now else None)
+        found._endpoints = {
+            key: known for key, known in self._endpoints.items() if touched.isdisjoint(known[1])
+        }
+        return found, touched
+
+    def _exchange(self, key: Member, old: VmInterface, new: VmInterface | None) -> None:
+        members = [one for one in self._members.get(key, ()) if one is not old]
+        if new is not None:
+            insort(members, new, key=lambda one: one.index)
+        if members:
+            self._members[key] = members
+        else:
+            self._members.pop(key, None)
 
     def rule(self, entry: tuple[str, str, str, RuleModel], vm: Vm | None) -> Rule:
         """Make the rule that ``entry`` (policy, section, name, document) says, for the VM ``self``."""
@@ -101,22 +131,18 @@ class Resolver:
         found = self._endpoints.get(key)
         if found is None:
             found = self._endpoints[key] = self._new_endpoint(condition, vm)
-        return found
+        self.used |= found[1]
+        return found[0]
 
-    def _new_endpoint(self, condition: Condition, vm: Vm | None) -> Endpoint:
+    def _new_endpoint(self, condition: Condition, vm: Vm | None) -> tuple[Endpoint, frozenset[Member]]:
         items = flatten(condition.items, "group", self.whole.groups)
         interfaces: dict[int, VmInterface] = {}
-        for item in items:
-            if isinstance(item, Reference):
-                interfaces.update({one.index: one for one in self._interfaces(item, vm)})
+        members = frozenset(_member(item, vm) for item in items if isinstance(item, Reference))
+        for member in members:
+            interfaces.update({one.index: one for one in self._members.get(member, ())})
         single = {a for one in interfaces.values() for a in one.addresses if a.base == a.last}
         ranges = (*self.addresses(items), *sorted(single, key=lambda a: (a.version, a.base)))
-        return Endpoint(ranges, frozenset(interfaces), condition.negated)
-
-    def _interfaces(self, item: Reference, vm: Vm | None) -> list[VmInterface]:
-        if item.kind == "self":
-            return self._members.get(("vm", vm.uuid), []) if vm is not None else []
-        return self._members.get((item.kind, item.name), [])
+        return Endpoint(ranges, frozenset(interfaces), condition.negated), members
 
     def _ports(self, condition: Condition | None) -> Ports | None:
         if condition is None:
@@ -142,7 +168,14 @@ class Resolver:
         return found
 
 
-def _keys(one: VmInterface) -> list[tuple[str, str]]:
+def _member(item: Reference, vm: Vm | None) -> Member:
+    """Give what a reference names; "self" of nobody names nothing."""
+    if item.kind == "self":
+        return ("vm", vm.uuid) if vm is not None else ("", "")
+    return item.kind, item.name
+
+
+def _keys(one: VmInterface) -> list[Member]:
     keys = [("vm", one.vm.uuid), ("vm", one.vm.name), ("network", one.network)]
     return list(dict.fromkeys([*keys, *(("tag", tag) for tag in one.tags | one.vm.tags)]))
 

@@ -26,7 +26,8 @@ class History:
     def __init__(self, folder: Path) -> None:
         """Read what was written down."""
         self._path, self._old = folder / _FILE, folder / _OLD
-        self._events: OrderedDict[str, deque[Entry]] = OrderedDict()
+        # Events as JSON, which takes a third of the room, and the name that each machine had last.
+        self._events: OrderedDict[str, tuple[str, deque[bytes]]] = OrderedDict()
         self._unsaved: list[Entry] = []
         for entry in (*_read(self._old), *_read(self._path)):
             self._add(entry)
@@ -39,19 +40,21 @@ class History:
 
     def _add(self, entry: Entry) -> None:
         uuid = entry["uuid"]
-        self._events.setdefault(uuid, deque(maxlen=_EACH)).append(entry)
-        self._events.move_to_end(uuid)
+        _, events = self._events.pop(uuid, ("", deque(maxlen=_EACH)))
+        events.append(json.dumps(entry, separators=(",", ":")).encode())
+        self._events[uuid] = (entry["vm"], events)
         while len(self._events) > _MACHINES:
             self._events.popitem(last=False)
 
     def of(self, uuid: str) -> list[Entry]:
         """Give the events of a machine, the oldest first."""
-        return list(self._events.get(uuid, ()))
+        _, events = self._events.get(uuid, ("", ()))
+        return [json.loads(event) for event in events]
 
     def named(self, name: str) -> str:
         """Give the UUID of the machine that had this name last, "" for none: it may be gone."""
         for uuid in reversed(self._events):
-            if self._events[uuid][-1]["vm"] == name:
+            if self._events[uuid][0] == name:
                 return uuid
         return ""
 

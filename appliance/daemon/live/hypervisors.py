@@ -48,7 +48,7 @@ class Hypervisors:
         self.moved: Callable[[VmEvent], None] = lambda _: None
         self.counts: dict[str, int] = dict.fromkeys((kind.value for kind in EventKind), 0)
         self._note: Note = lambda *_, **__: None
-        self._path = appliance.state / telling.FILE
+        self._notebook = telling.Notebook(appliance.state / telling.FILE)
         self._unsaved = self._running = False
         self._force: telling.View = {}  # what is in force, by UUID
         self._digests: dict[str, int] = {}
@@ -57,7 +57,7 @@ class Hypervisors:
         self._candidate: telling.Change | None = None
         self._file: telling.View | None = None  # the file's view before a reload
         self._conflicts: list[Conflict] = []
-        views, self._broken = telling.load(self._path)
+        views, self._broken = telling.load(appliance.state / telling.FILE)
         self.providers = [self._provider(appliance, one, views.get(one.name, {})) for one in documents]
 
     def _provider(self, appliance: Appliance, document: Any, view: telling.View) -> Provider:
@@ -95,7 +95,7 @@ class Hypervisors:
     def _save(self, views: dict[str, list[Machine]], events: list[dict[str, Any]]) -> None:
         try:
             if views:
-                telling.save(self._path, views)
+                self._notebook.save(views)
             self.history.save(events)
         except OSError as error:
             self._note("inventory.unsaved", why=f"{error.filename}: {error.strerror}")

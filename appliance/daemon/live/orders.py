@@ -17,7 +17,7 @@ from appliance.daemon.live.rebinding import Rebinding
 from appliance.daemon.live.told import View
 from appliance.daemon.live.wire import unpack_ports
 from appliance.daemon.live.worker import Worker
-from appliance.inventory.inventory import Inventory
+from appliance.engine.pipeline import Pipeline
 from appliance.inventory.machines import inventory_of
 
 _MAX_FLOWS = 10_000  # in one answer
@@ -63,6 +63,7 @@ class Orders:
             "import": self._on_move,
             "forget": self._on_move,
         }
+        worker.watch(self._rebinding.fileno())
         self._moves = Moves(worker.engine, self.tell, time.time_ns, time.monotonic_ns)
 
     def look(self) -> None:
@@ -87,7 +88,8 @@ class Orders:
         """Go on judging without a supervisor, until a successor comes."""
         self.orphaned = True
         self._worker.busy = False
-        self._worker.unwatch(self._channel.fileno())
+        for part in (self._channel, self._rebinding):
+            self._worker.unwatch(part.fileno())
 
     def tell(self, message: Message) -> None:
         """Say something to the supervisor, if there is one."""
@@ -103,12 +105,12 @@ class Orders:
         if "epoch" in message:  # somebody has come: what the kernel remembers was said without them
             self._worker.epoch = message["epoch"]
             self._worker.engine.pipeline.generation += 1
-        self._worker.source.swap_ports(unpack_ports(self._ports, self._documents.inventory or Inventory()))
+        self._worker.source.swap_ports(unpack_ports(self._ports, self._worker.engine.pipeline.registry))
 
     def _on_bind(self, message: Message) -> None:
         """Bind the same policies anew: other machines, one in quarantine, or to judge everything again."""
         if "machines" in message:
-            self._rebinding.start(message, self._documents)
+            self._rebinding.start(message, self._documents, self._worker.engine.pipeline.registry)
             return
         book = self._documents.book
         errors = [] if book is not None else [ConfigError("", 0, 0, "policies", "there are none")]
@@ -121,10 +123,10 @@ class Orders:
         taken = self._rebinding.take() if self._rebinding.busy else None
         if taken is None:
             return
-        message, documents, failure = taken
+        message, made, failure = taken
         errors = [ConfigError("", 0, 0, "", failure)] if failure else []
-        if documents is not None:
-            self._exchange(documents, message["epoch"], judge=message["judge"])
+        if made is not None:
+            self._exchange(made[0], message["epoch"], judge=message["judge"], pipeline=made[1])
             self._documents.registry = None  # the next exchange may be of another inventory
         self._answer(message, errors)
 
@@ -160,18 +162,20 @@ class Orders:
         self._exchange(documents, message["epoch"])
         self._answer(message, [])
 
-    def _exchange(self, documents: Documents, epoch: int, *, judge: bool = True) -> None:
-        """Put documents in force between two packets.
+    def _exchange(
+        self, documents: Documents, epoch: int, *, judge: bool = True, pipeline: Pipeline | None = None
+    ) -> None:
+        """Put documents in force between two packets, with their ``pipeline`` where it is made already.
 
         Unless everything is to be judged anew, only flows whose ends are others now are.
         """
         before = self._documents.bound
         self._documents = documents
-        self._worker.engine.swap(make_pipeline(documents))
+        self._worker.engine.swap(pipeline or make_pipeline(documents))
         if not judge and before is not None and documents.bound is not None:
             documents.bound.epoch = before.epoch
         self._worker.epoch = epoch
-        self._worker.source.swap_ports(unpack_ports(self._ports, documents.inventory or Inventory()))
+        self._worker.source.swap_ports(unpack_ports(self._ports, self._worker.engine.pipeline.registry))
 
     def _answer(self, message: Message, errors: list[ConfigError]) -> None:
         texts = [str(error) for error in errors]

@@ -13,7 +13,7 @@ from typing import Any
 from appliance.daemon.live.finder import Identity, Whereabouts
 from appliance.hypervisor.messages import MessageError, plain, read_machine
 from appliance.inventory.inventory import Inventory
-from appliance.inventory.machines import Machine, inventory_of
+from appliance.inventory.machines import Machine, inventory_after, inventory_of
 
 FILE = "inventory.json"
 _VERSION = 1
@@ -36,6 +36,10 @@ class Change:
     def inventory(self) -> Inventory:
         """Give the inventory after the change; takes some 10 µs for each interface."""
         return inventory_of(self.result.values())
+
+    def inventory_after(self, before: Inventory) -> Inventory:
+        """Give the same, made from the inventory in force: it costs what has changed where it can."""
+        return inventory_after(before, self.machines, self.result)
 
     def order(self) -> dict[str, Any]:
         """Write the change down for workers."""
@@ -83,22 +87,38 @@ def unpack_all(data: bytes) -> View:
     return {one.uuid: one for one in map(read_machine, json.loads(data))}
 
 
-def save(path: Path, views: Mapping[str, Iterable[Machine]]) -> None:
-    """Write down what each provider has said last.
+class Notebook:
+    """Writes down what each provider has said last, each machine's words once."""
 
-    Raises:
-        OSError: it did not work; the file is as it was.
-    """
-    data = {
-        "version": _VERSION,
-        "views": {name: [plain(one) for one in view] for name, view in views.items()},
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}")
-    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        json.dump(data, file, separators=(",", ":"))
-    beside.replace(path)
+    def __init__(self, path: Path) -> None:
+        """Write to ``path``."""
+        self._path = path
+        self._texts: dict[str, dict[str, tuple[Machine, str]]] = {}
+
+    def save(self, views: Mapping[str, Iterable[Machine]]) -> None:
+        """Write all views.
+
+        Raises:
+            OSError: it did not work; the file is as it was.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_suffix(f".{os.getpid()}")
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(f'{{"version":{_VERSION},"views":{{')
+            parts = (f"{json.dumps(name)}:[{self._texts_of(name, view)}]" for name, view in views.items())
+            file.write(f"{','.join(parts)}}}}}")
+        beside.replace(self._path)
+
+    def _texts_of(self, name: str, view: Iterable[Machine]) -> str:
+        before, now = self._texts.get(name, {}), {}
+        for machine in view:
+            known = before.get(machine.uuid)
+            if known is None or known[0] is not machine:
+                known = (machine, json.dumps(plain(machine), separators=(",", ":")))
+            now[machine.uuid] = known
+        self._texts[name] = now
+        return ",".join(text for _, text in now.values())
 
 
 def load(path: Path) -> tuple[dict[str, View], str]:

@@ -66,18 +66,18 @@ class Tracker:
 
     def _tell(self, before: Intent, now: Intent, here: Iterable[Identity]) -> None:
         """Record whose policy is another now."""
-        known = {(one.vm.uuid, one.name): one for one in now.inventory.interfaces}
-        was = {(one.vm.uuid, one.name): one for one in before.inventory.interfaces}
+        if before.book is None or now.book is None:
+            return
         for identity in here:
-            one = known.get(identity)
-            old, new = before.bound.policy_of(was.get(identity)), now.bound.policy_of(one)
+            one = now.book.find(identity)
+            old, new = before.bound.policy_of(before.book.find(identity)), now.bound.policy_of(one)
             if one is not None and new is not None and (old is None or old.name != new.name):
                 self._supervisor.journal.note("vm.protected", **protection(now, one))
 
 
 def _over(before: Intent, change: Change, here: frozenset[Identity]) -> tuple[Intent, bool]:
     """Give the documents with the changed inventory, and whether they say the same of all that is here."""
-    intent = before.over(change.inventory(), before.epoch)
+    intent = before.over(change.inventory_after(before.inventory), before.epoch)
     if before.book is None or intent.book is None:
         return intent, False
     return intent, before.book.says(here, before.forced) == intent.book.says(here, intent.forced)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from appliance.inventory.inventory import Inventory
 from appliance.inventory.ports import Port, PortMap
+from appliance.inventory.registry import Registry
 
 
 def pack_ports(ports: Iterable[Port]) -> list[list[Any]]:
@@ -26,12 +26,11 @@ def pack_ports(ports: Iterable[Port]) -> list[list[Any]]:
     ]
 
 
-def unpack_ports(data: list[list[Any]], inventory: Inventory) -> PortMap:
-    """Read ports; one whose interface this inventory does not know is left out, so that nothing passes."""
-    known = {(one.vm.uuid, one.name): one for one in inventory.interfaces}
+def unpack_ports(data: list[list[Any]], registry: Registry | None) -> PortMap:
+    """Read ports; one whose interface ``registry`` does not know is left out, so that nothing passes."""
     ports = []
     for name, index, uuid, interface, vlan, zone, bridge, uplink in data:
-        found = known.get((uuid, interface))
+        found = registry.find(uuid, interface) if registry is not None else None
         if found is not None or uplink:
             ports.append(Port(name, index, found, vlan, zone, bridge, uplink))
     return PortMap(ports)

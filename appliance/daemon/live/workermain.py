@@ -34,7 +34,6 @@ from appliance.daemon.live.worker import Worker
 from appliance.daemon.memory import settle
 from appliance.daemon.outputs import policy_names
 from appliance.engine.engine import Engine
-from appliance.inventory.inventory import Inventory
 from appliance.inventory.machines import inventory_of
 from appliance.kernel.base import KernelError
 from appliance.sinks.filestore import FileStore
@@ -117,7 +116,7 @@ def _work(channel: Channel, start: Start) -> None:
     settle()
     place = Place(start.appliance.state / _HANDOVER, start.message["number"])
     place.take()
-    ports = unpack_ports(start.message["ports"], documents.inventory or Inventory())
+    ports = unpack_ports(start.message["ports"], engine.pipeline.registry)
     source = open_source(start.message, document, ports)
     injector = None if start.tap else Injector(time.time_ns)
     ends = None if start.tap else KernelEnds()
