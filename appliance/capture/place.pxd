@@ -14,7 +14,7 @@ cdef class Place:
 cdef class Places:
     cdef object _ports
     cdef dict _known
-    cdef Place _last
+    cdef Place _last, _before
     @cython.locals(last=Place, found=Place)
     cpdef Place find(self, long long indev, long long outdev, int vlan)
 

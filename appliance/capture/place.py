@@ -80,18 +80,23 @@ class Place:
 
 
 class Places:
-    """The ways that frames used lately, each looked up once."""
+    """The ways that frames used lately, each looked up once; the last two are at hand: there and back."""
 
-    __slots__ = ("_known", "_last", "_ports")
+    __slots__ = ("_before", "_known", "_last", "_ports")
 
     def __init__(self, ports: PortMap) -> None:
         """Use these ports."""
         self._ports: PortMap = ports
         self._known: dict[tuple[int, int, int], Place] = {}
         self._last: Place = Place(ports, 0, 0, NO_VLAN)
+        self._before: Place = self._last
 
     def find(self, indev: int, outdev: int, vlan: int) -> Place:
         """Give the way from one device to the other."""
+        last = self._last
+        if last.indev == indev and last.outdev == outdev and last.vlan == vlan:
+            return last
+        self._last, self._before = self._before, last
         last = self._last
         if last.indev == indev and last.outdev == outdev and last.vlan == vlan:
             return last

@@ -17,7 +17,8 @@ cdef class Outbox:
     @cython.locals(ids=list, codes=list, runs=bint, out=list)
     cpdef bytes take(self)
     cdef bint _sort(self) except -1
-    @cython.locals(out=list, count=Py_ssize_t, first=Py_ssize_t, after=Py_ssize_t, code=cython.longlong)
+    @cython.locals(out=list, count=Py_ssize_t, first=Py_ssize_t, after=Py_ssize_t, code=cython.longlong,
+                   following=cython.longlong)
     cdef list _runs(self, list ids, list codes)
     @cython.locals(mark=cython.longlong)
     cdef bytes _one(self, long long number, long long code, int kind)

@@ -115,7 +115,10 @@ class Outbox:
         while first < count:
             code = codes[first]
             after = first + 1
-            while after < count and codes[after] == code:
+            while after < count:
+                following = codes[after]
+                if following != code:
+                    break
                 after += 1
             out.append(self._one(ids[after - 1], code, 2 if after - first > 1 else 0))
             first = after
