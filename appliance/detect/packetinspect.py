@@ -195,21 +195,20 @@ class PacketInspector:
     def _search_tail(self, table: ContentTable, candidates: set[int]) -> None:
         """Search what is new in the stream; what was found before is remembered while its bytes stay.
 
-        The payload needs no search of its own where its bytes are the last ones of the stream.
+        The payload needs no search of its own where its bytes are those that came last to the stream.
         """
         tail = self._now
         end = tail.base + len(tail.data)
-        data = tail.unsearched(table.overlap)
-        apart = table.on_packet and self._payload != b"" and not data.endswith(self._payload)
-        for pattern in table.scan(data):
+        apart = table.on_packet and self._payload != tail.latest
+        for pattern in table.scan(tail.unsearched(table.overlap)):
             if table.stream[pattern]:
                 tail.found[pattern] = end
             if not apart and self._payload:
                 candidates.update(table.packet[pattern])
-        tail.scanned = end
+        tail.scanned, tail.latest = end, b""
         for pattern in tail.found:
             candidates.update(table.stream[pattern])
-        if apart:
+        if apart and self._payload:
             self._search_payload(table, candidates, False)
 
     def _search_payload(self, table: ContentTable, candidates: set[int], streams: bool) -> None:

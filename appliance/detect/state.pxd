@@ -9,6 +9,7 @@ cdef class StreamPiece:
 
 cdef class StreamTail:
     cdef public bytearray data
+    cdef public bytes latest
     cdef public long long base, fresh, lost, scanned
     cdef public dict hits, found
     cdef public list earlier

@@ -45,14 +45,16 @@ class StreamTail:
     ``base`` is the stream offset of the first byte kept, ``fresh`` that of the first one not yet
     inspected. ``hits`` says up to which offset a rule has used the stream: the bytes of one match do not
     serve for another of the same rule. ``scanned`` is the offset of the first byte not yet searched for
-    patterns, and ``found`` says of those found before it up to which offset they may reach.
+    patterns, and ``found`` says of those found before it up to which offset they may reach. ``latest`` are the
+    bytes that came last, until they are inspected.
     """
 
-    __slots__ = ("base", "data", "earlier", "found", "fresh", "hits", "lost", "scanned", "seen_end")
+    __slots__ = ("base", "data", "earlier", "found", "fresh", "hits", "latest", "lost", "scanned", "seen_end")
 
     def __init__(self) -> None:
         """Start at the beginning of the stream."""
         self.data = bytearray()
+        self.latest: bytes = b""
         self.base: int = 0
         self.fresh: int = 0
         self.hits: dict[int, int] = {}
@@ -72,6 +74,8 @@ class StreamTail:
         if chunk.gap or chunk.offset != self.base + len(self.data):
             self._restart(chunk.offset + chunk.gap)
         self.data += chunk.data
+        if chunk.data:
+            self.latest = chunk.data
         excess = len(self.data) - PENDING_LIMIT
         if excess > 0:
             lost = max(self.base + excess - self.fresh, 0)
@@ -92,6 +96,7 @@ class StreamTail:
     def settle(self, window: int) -> None:
         """Note that all was inspected, and keep at most ``window`` bytes of it."""
         end = self.fresh = self.base + len(self.data)
+        self.latest = b""
         if self.earlier:
             self.earlier = [piece for piece in self.earlier if piece.end > end - window]
         self._drop(len(self.data) - window)
@@ -111,6 +116,7 @@ class StreamTail:
         if self.data:
             self._set_aside(StreamPiece(self.base, bytes(self.data), self.fresh, self.hits))
         self.data.clear()
+        self.latest = b""
         self.base = self.fresh = self.scanned = offset
         self.hits = {}
         self.found.clear()

@@ -125,6 +125,23 @@ def test_streams(bodies, packets):
         assert sids(fast.inspect(made, one, NOW)) == expected
 
 
+def test_payload_before_a_hole_is_searched():
+    """Its bytes came to the stream, which has begun anew since, and then ended."""
+    engine, stream = (
+        Detector(compiled('alert tcp-pkt any any -> any any (content:"evil";)'), SETTINGS),
+        flow(),
+    )
+    engine.stream_data(stream, Chunk(0, 0, b"evil"))
+    engine.stream_data(stream, Chunk(0, 4, b"", 10))
+    engine.stream_data(stream, Chunk(0, 14, b"", 0, True))
+    assert sids(engine.inspect(tcp(b"evil"), stream, NOW)) == [1]
+    engine.stream_data(stream, Chunk(0, 14, b"good"))
+    assert sids(engine.inspect(tcp(b"evil"), stream, NOW)) == [1]
+    engine.stream_data(stream, Chunk(0, 18, b"evil"))
+    engine.stream_data(stream, Chunk(0, 22, b"", 0, True))
+    assert sids(engine.inspect(tcp(b"evil"), stream, NOW)) == [1]
+
+
 def test_payload_that_is_not_the_end_of_the_stream_is_searched():
     bodies = [
         'alert tcp-pkt any any -> any any (content:"evil";)',
