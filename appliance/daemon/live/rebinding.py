@@ -60,7 +60,7 @@ class Rebinding:
 
     def start(self, message: Message, documents: Documents, registry: Registry | None) -> None:
         """Begin to make ``documents`` and a pipeline as a ``bind`` order says; ``registry`` is in force."""
-        self._message, self._made, self._failure = message, None, ""
+        self._message, self._made, self._failure = message, None, "has ended without a result"
         sys.setswitchinterval(_WHILE_BINDING)
         self._thread = threading.Thread(
             target=self._run, args=(documents, registry), name="binder", daemon=True
@@ -70,7 +70,7 @@ class Rebinding:
     def _run(self, documents: Documents, registry: Registry | None) -> None:
         try:
             made = self._make(documents, registry)
-            self._made = made, make_pipeline(made)
+            self._made, self._failure = (made, make_pipeline(made)), ""
         except (MessageError, MemoryError, ValueError) as error:
             self._failure = f"{type(error).__name__}: {error}"
         finally:
