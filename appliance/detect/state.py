@@ -45,8 +45,8 @@ class StreamTail:
     ``base`` is the stream offset of the first byte kept, ``fresh`` that of the first one not yet
     inspected. ``hits`` says up to which offset a rule has used the stream: the bytes of one match do not
     serve for another of the same rule. ``scanned`` is the offset of the first byte not yet searched for
-    patterns, and ``found`` says of those found before it up to which offset they may reach. ``latest`` are the
-    bytes that came last, until they are inspected.
+    patterns, and ``found`` says of those found before it up to which offset they may reach. ``latest`` are
+    the bytes that came last, until they are inspected.
     """
 
     __slots__ = ("base", "data", "earlier", "found", "fresh", "hits", "latest", "lost", "scanned", "seen_end")
