@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -197,11 +198,19 @@ def main() -> None:
             more = {"hypervisors": [provider], "inventory": "", "workers": 1}
             running = Running(lab, folder, [documents()], **more)
             running.spawn()
+            threading.Thread(target=drain, args=(running.process,), daemon=True).start()
             running.wait_for(lambda: known(running) >= args.machines, "inventory", 300.0)
             print(json.dumps(measure(Fabric(server, running), args.rate, args.minutes), indent=2))
             running.stop()
         finally:
             server.close()
+
+
+def drain(process: subprocess.Popen[str] | None) -> None:
+    """Read what the appliance says, which would wait for a pipe that is full."""
+    if process is not None and process.stdout is not None:
+        for _ in process.stdout:
+            pass
 
 
 def known(running: Running) -> int:
