@@ -38,7 +38,7 @@ from appliance.daemon.live.tracking import Tracker
 from appliance.daemon.live.wire import pack_ports
 
 _TICK = 1.0
-_SETTLE = 0.05  # seconds between the first word of a change of devices and looking at them
+_SETTLE = 0.02  # seconds between the first word of a change of devices and looking at them
 _RELOAD = 120.0  # seconds for workers to exchange their documents
 _FIRST_READY = 120.0
 
