@@ -6,13 +6,14 @@ import ipaddress
 import re
 import shlex
 from dataclasses import dataclass, replace
+from itertools import count, islice
 
 from appliance.inventory.inventory import Inventory
 from appliance.model.identity import VmInterface
 
 _FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32, "E": 64, "C": 128}
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132, "gre": 47, "esp": 50, "igmp": 2}
-_UNKNOWN_MAC = (b"\x02\x00\x00\x00\x00\x01", b"\x02\x00\x00\x00\x00\x02")
+_UNKNOWN_MAC = 0x02_00_00_00_00_01  # locally administered; the next that no machine has
 _KEYS = ("flags", "payload", "type", "code", "ttl", "vlan", "from-mac", "to-mac", "established")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.IGNORECASE)
 GRAMMAR = (
@@ -158,7 +159,14 @@ def _end(text: str, inventory: Inventory, side: int) -> End:
     except ValueError as error:
         raise DescriptionError(f"{host!r} is neither an address nor vm:NAME") from error
     owner = _owner(address, inventory)
-    return End(address, port, owner.mac if owner is not None else _UNKNOWN_MAC[side])
+    return End(address, port, owner.mac if owner is not None else _stranger(inventory, side))
+
+
+def _stranger(inventory: Inventory, side: int) -> bytes:
+    """Give a MAC for an end that is no machine: one that none of them has, another for each side."""
+    taken = {one.mac for one in inventory.interfaces}
+    free = (mac for n in count(_UNKNOWN_MAC) if (mac := n.to_bytes(6, "big")) not in taken)
+    return next(islice(free, side, None))
 
 
 def _owner(address: bytes, inventory: Inventory) -> VmInterface | None:

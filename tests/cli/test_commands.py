@@ -188,6 +188,19 @@ def test_explain_says_what_it_does_not_understand(packet, word, capsys):
     assert word in err
 
 
+def test_explain_takes_an_address_that_is_no_machine_for_no_machine(tmp_path, capsys):
+    """Whatever MACs the inventory has: also those that would otherwise stand for strangers."""
+    vms = tmp_path / "vms.yaml"
+    cards = [{"name": f"eth{n}", "mac": f"02:00:00:00:00:0{n}", "addresses": [f"10.0.0.{n}"]} for n in (1, 2)]
+    vms.write_text(json.dumps({"vms": [{"uuid": f"{1:032x}", "name": "web-1", "interfaces": cards}]}))
+    only_bindings = ["--policy", str(ROOT / "policies"), "--inventory", str(vms)]
+    _, out, err = run(capsys, "explain", *only_bindings, "tcp 10.9.9.9:4000 -> vm:web-1/eth1:443 flags S")
+    assert not err
+    assert "spoofed" not in out
+    assert "not in the inventory" in out, out
+    assert "web-1/eth0" not in out, out
+
+
 def test_rules_check_says_what_costs_most(tmp_path, capsys):
     rules = tmp_path / "x.rules"
     rules.write_text(
