@@ -12,6 +12,7 @@ from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
 from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
+from appliance.model.tcp cimport TcpSession
 from appliance.stream.result cimport StreamResult
 
 cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
@@ -38,8 +39,10 @@ cpdef bint shed_load(Parts pipe, Work work) except -1
 cpdef bint track_stream(Parts pipe, Work work) except -1
 @cython.locals(origin=Origin)
 cpdef bint _refuse_unseen(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet, flow=Flow, chunk=Chunk, known=str, failing=bint, swapped=int, udp=bint)
+@cython.locals(packet=Packet, flow=Flow, tcp=TcpSession, chunk=Chunk, known=str, failing=bint, swapped=int, udp=bint)
 cpdef bint parse_application(Parts pipe, Work work) except -1
+@cython.locals(depth="long long")
+cpdef _cut(Parts pipe, Work work, Flow flow, TcpSession tcp)
 cpdef bint _refused(Work work) except -1
 @cython.locals(state=AppState)
 cpdef bint _failed(Flow flow) except -1

@@ -20,8 +20,16 @@ from appliance.flow.related import related_flow
 from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
 from appliance.model.mark import SETTLED
-from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP, Packet
-from appliance.model.tcp import TcpState
+from appliance.model.packet import (
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_TCP,
+    PROTO_UDP,
+    TOCLIENT,
+    TOSERVER,
+    Packet,
+)
+from appliance.model.tcp import TcpSession, TcpState
 from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -366,6 +374,9 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
             if flow.flags & F_SWAPPED != swapped:
                 chunk.direction = 1 - chunk.direction
             pipe.feed(flow, chunk, work.now)
+        tcp = flow.tcp
+        if tcp is not None and (tcp.client.depth_reached or tcp.server.depth_reached):
+            _cut(pipe, work, flow, tcp)
     else:
         pipe.app.datagram(packet, flow, work.now)
         pipe.announce(flow, work.now)
@@ -377,6 +388,15 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
     if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
         exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
     return _refused(work)
+
+
+def _cut(pipe: Pipeline, work: Work, flow: Flow, tcp: TcpSession) -> None:
+    """Tell the application layer of directions that are not looked at beyond what they have brought."""
+    depth = pipe.tracker.streams.depth
+    if tcp.client.depth_reached and tcp.client.delivered >= depth:
+        pipe.app.cut(flow, TOSERVER, work.now)
+    if tcp.server.depth_reached and tcp.server.delivered >= depth:
+        pipe.app.cut(flow, TOCLIENT, work.now)
 
 
 def _refused(work: Work) -> bool:

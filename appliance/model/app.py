@@ -302,6 +302,10 @@ class Parser:
             tx.progress[direction] = COMPLETE
             tx.updated = True
 
+    def cut(self, direction: int) -> None:
+        """Take note that the rest of one direction is not looked at: what is open is truncated."""
+        self.end(direction)
+
     def drop_done(self, inspected: bool) -> None:
         """Forget transactions that are logged and, where ``inspected`` asks for it, seen by detection."""
         for tx in self.transactions:

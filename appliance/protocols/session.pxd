@@ -1,6 +1,6 @@
 import cython
 
-from appliance.model.app cimport AppState, Parser
+from appliance.model.app cimport AppState, Parser, Transaction
 from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
@@ -19,8 +19,10 @@ cdef class AppLayer:
     cpdef data(self, Flow flow, Chunk chunk, long long now)
     @cython.locals(state=AppState, direction=int, payload=bytes, name=str)
     cpdef datagram(self, Packet packet, Flow flow, long long now)
-    @cython.locals(state=AppState, parser=Parser)
     cpdef end(self, Flow flow, int direction, long long now)
+    cpdef cut(self, Flow flow, int direction, long long now)
+    @cython.locals(state=AppState, parser=Parser)
+    cpdef _end(self, Flow flow, int direction, long long now, bint cut)
     @cython.locals(state=AppState)
     cpdef AppState _state(self, Flow flow)
     @cython.locals(name=str)
@@ -42,3 +44,6 @@ cdef class AppLayer:
     @cython.locals(parser=Parser)
     cpdef _feed(self, Flow flow, AppState state, int direction, bytes data, long long now)
     cpdef _after(self, Flow flow, AppState state, Parser parser, long long now)
+
+@cython.locals(tx=Transaction, direction=int)
+cpdef _finish(list transactions, list ends)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.config.settings import AppSettings
-from appliance.model.app import COMPLETE, AppState, Parser
+from appliance.model.app import COMPLETE, AppState, Parser, Transaction
 from appliance.model.chunk import Chunk
 from appliance.model.flow import F_MIDSTREAM, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_TCP, TOSERVER, Packet
@@ -94,6 +94,16 @@ class AppLayer:
 
     def end(self, flow: Flow, direction: int, now: int) -> None:
         """Take note that one direction has ended; what was held back is decided now."""
+        self._end(flow, direction, now, False)
+
+    def cut(self, flow: Flow, direction: int, now: int) -> None:
+        """Take note that nobody looks at the rest of one direction: for parsers it has ended.
+
+        Otherwise what waits for an answer would wait for ever, and more of it with every request.
+        """
+        self._end(flow, direction, now, True)
+
+    def _end(self, flow: Flow, direction: int, now: int, cut: bool) -> None:
         state = flow.app
         if state is None or state.ends[direction]:
             return
@@ -105,7 +115,10 @@ class AppLayer:
         for parser in (state.previous, state.parser):
             if parser is not None:
                 parser.now = now
-                parser.end(direction)
+                if cut:
+                    parser.cut(direction)
+                else:
+                    parser.end(direction)
         if all(state.ends) and not state.proto and any(state.fed):
             self._fail(flow, state)
 
@@ -358,7 +371,9 @@ class AppLayer:
         self._after(flow, state, parser, now)
 
     def _after(self, flow: Flow, state: AppState, parser: Parser, now: int) -> None:
-        """See to the bound on transactions and to a change of protocol that the parser asks for."""
+        """See to transactions that wait for nothing, how many there are, and a change of protocol."""
+        if state.ends[0] or state.ends[1]:
+            _finish(parser.transactions, state.ends)
         if len(parser.transactions) > self._most:
             _close_oldest(parser, self._most)
         if parser.known_as and parser.known_as in self.specs and state.parser is parser:
@@ -390,6 +405,15 @@ class AppLayer:
             if rest[direction]:
                 offset = state.position[direction] - len(rest[direction])
                 self.data(flow, Chunk(direction, offset, rest[direction]), now)
+
+
+def _finish(transactions: list[Transaction], ends: list[bool]) -> None:
+    """Complete what was begun after the end of a direction, in which there will be nothing to look at."""
+    for tx in transactions:
+        for direction in (0, 1):
+            if ends[direction] and tx.progress[direction] < COMPLETE:
+                tx.progress[direction] = COMPLETE
+                tx.skip[direction] = tx.updated = True
 
 
 def _stream_frames(state: AppState, parser: Parser) -> None:

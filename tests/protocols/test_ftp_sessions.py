@@ -274,3 +274,13 @@ def test_arbitrary_bytes_never_raise(turns):
 )
 def test_recognition(direction, data, port, wanted):
     assert Detector(SPECS, "tcp").recognise(direction, data, port, 40000) == wanted
+
+
+@pytest.mark.parametrize(("finish", "state"), [("end", "CLOSED"), ("cut", "TRUNCATED")])
+def test_a_transfer_that_is_not_looked_at_to_its_end_is_truncated(finish, state):
+    transfer = Transfer(20, active=True)
+    transfer.command = b"STOR"
+    parser = data_connection(transfer)
+    parser.data(1, b"ab")
+    getattr(parser, finish)(1)
+    assert parser.transactions[0].files[0].state == state

@@ -158,3 +158,11 @@ def test_lzma_only_when_switched_on():
     assert exchange(GET, head + body).transactions[0].buffer("http.response_body", 1) == body
     tx = exchange(GET, head + body, options={"lzma-enabled": "yes"}).transactions[0]
     assert tx.buffer("http.response_body", 1) == SECRET
+
+
+@pytest.mark.parametrize(("finish", "state"), [("end", "CLOSED"), ("cut", "TRUNCATED")])
+def test_a_body_that_is_not_looked_at_to_its_end_is_truncated(finish, state):
+    made = exchange(GET, OK + b"\r\n" + SECRET, end=False)
+    getattr(made, finish)(1)
+    assert made.transactions[0].files[0].state == state
+    assert made.transactions[0].progress[1] == 100

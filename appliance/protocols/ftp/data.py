@@ -129,6 +129,13 @@ class FtpDataParser(Parser):
                 tx.updated = True
         super().end(direction)
 
+    @override
+    def cut(self, direction: int) -> None:
+        """End the transfer, of which the rest is not looked at."""
+        if self._file is not None and self._file.direction == direction:
+            self._files.close(self._file, complete=False)
+        self.end(direction)
+
     def _begin(self) -> FtpDataTransaction:
         tx = self._tx = FtpDataTransaction(self._transfer)
         tx.created = self.now

@@ -15,6 +15,7 @@ cdef class Conversation(Parser):
     cdef public int server_port
     cdef public bint stopped, plus, lowercase
     cdef public Py_ssize_t field_limit, headers_limit
+    cdef list _ended
     cdef long long _asked_limit, _answered_limit, _most
     cpdef use(self, config)
     @cython.locals(tx=HttpTransaction)

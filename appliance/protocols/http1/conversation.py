@@ -36,6 +36,7 @@ class Conversation(Parser):
         self.transactions: list[HttpTransaction] = []  # type: ignore[assignment]
         self.waiting: deque[HttpTransaction] = deque()
         self.stopped: bool = False
+        self._ended: list[bool] = [False, False]
         self.use(config)
 
     def use(self, config: Config) -> None:
@@ -52,6 +53,8 @@ class Conversation(Parser):
     def new_request(self) -> HttpTransaction:
         """Open a transaction that waits for its response."""
         tx = self.open_tx()
+        if self._ended[1]:  # there will be no response
+            return tx
         self.waiting.append(tx)
         if self._most and len(self.waiting) > self._most:
             self.waiting.popleft().advance(1, COMPLETE)

@@ -7,7 +7,6 @@ from appliance.protocols.http1.response cimport ResponseSide
 cdef class HttpParser(Conversation):
     cdef object _configs
     cdef bint _tied
-    cdef list _ended
     cdef RequestSide _asks
     cdef ResponseSide _answers
     cpdef data(self, int direction, bytes chunk)

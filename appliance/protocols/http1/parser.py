@@ -26,7 +26,6 @@ class HttpParser(Conversation):
         """Start with the protocol's options as a mapping."""
         self._configs = configs(settings)
         super().__init__(settings, self._configs.default)
-        self._ended = [False, False]
         self._tied = True
         self.request = self._asks = RequestSide(self)
         self.response = self._answers = ResponseSide(self)
@@ -74,8 +73,17 @@ class HttpParser(Conversation):
             tx.progress[direction] = COMPLETE
             tx.updated = True
         self._ended[direction] = True
+        if direction:
+            self.waiting.clear()
         if all(self._ended):
             self._untie()
+
+    @override
+    def cut(self, direction: int) -> None:
+        """Finish what is unfinished in one direction, of which more would have come."""
+        if not self.stopped:
+            (self.response if direction else self.request).close_body(complete=False)
+        self.end(direction)
 
     def _untie(self) -> None:
         """Nothing more can come: let go of all that was for it, since the flow may be kept for long.
