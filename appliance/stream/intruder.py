@@ -16,12 +16,14 @@ _S = TcpState
 
 # States in which a SYN with new numbers opens a new connection on the same ports.
 _REUSABLE = frozenset((_S.LAST_ACK, _S.TIME_WAIT, _S.CLOSED))
+# Both FINs were seen, a bare ACK is missing: where those do not come by here, it may have been sent.
+_OVER_UNSEEN = _REUSABLE | {_S.CLOSING}
 
 
 class Intruder:
     """Checks of segments that end a session or do not belong into it."""
 
-    __slots__ = ("handshake", "judge", "sees_acks", "streams")
+    __slots__ = ("handshake", "judge", "reusable", "sees_acks", "streams")
 
     def __init__(
         self, settings: StreamSettings, streams: Reassembly, judge: Judge, handshake: Handshake
@@ -31,6 +33,7 @@ class Intruder:
         self.judge: Judge = judge
         self.handshake: Handshake = handshake
         self.sees_acks: bool = settings.bare_acks
+        self.reusable: frozenset[TcpState] = _REUSABLE if settings.bare_acks else _OVER_UNSEEN
 
     def reset(self, session: TcpSession, packet: Packet, direction: int, result: StreamResult) -> bool:
         """Take a RST if its receiver does; its payload is text for people (RFC 1122), not stream data."""
@@ -71,7 +74,7 @@ class Intruder:
         same = direction == 0 and packet.seq == session.client.isn
         if session.state == _S.CLOSED and session.previous == _S.SYN_SENT:
             same = False
-        if same or session.state not in _REUSABLE:
+        if same or session.state not in self.reusable:
             return self.judge.odd("shutdown_syn_resend", packet, result)
         result.reused = True
         return False

@@ -306,3 +306,14 @@ def test_new_syn_on_closed_ports_asks_for_a_new_flow():
     assert not scene.last.reused
     assert scene.last.events == ["shutdown_syn_resend"]
     assert play("C S 0", "S RA 0 1", "C S 0").last.reused
+
+
+def test_ports_are_free_after_both_fins_where_bare_acks_do_not_come_by():
+    crossed = (*SHAKE, "S FA 1 1", "C FA 1 1")  # the ACKs of both are on their way, past us
+    assert play(*crossed).state == S.CLOSING
+    assert play(*crossed, "C S 90000", bare_acks=False).last.reused
+    scene = play(*crossed, "C S 90000")
+    assert not scene.last.reused
+    assert scene.last.events == ["shutdown_syn_resend"]
+    half = play(*SHAKE, "S FA 1 1", "C S 90000", bare_acks=False)  # the client may still have much to say
+    assert not half.last.reused
