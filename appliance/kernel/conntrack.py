@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from appliance.kernel import ctfilter, ctmove
 from appliance.kernel import ctmessage as ct
-from appliance.kernel import ctmove
 from appliance.kernel.base import KernelError
 from appliance.kernel.ctmessage import Connection, Key
 from appliance.kernel.ctmove import Entry
@@ -60,8 +60,10 @@ class Endings:
     Needs the setting ``nf_conntrack_events``; what they carried needs ``nf_conntrack_acct``.
     """
 
-    def __init__(self, namespace: str | None = None, buffer: int = 8 << 20) -> None:
+    def __init__(self, namespace: str | None = None, buffer: int = 8 << 20, bits: int = 0) -> None:
         """Listen in ``namespace`` (None: our own). ``buffer`` are bytes that the kernel keeps for us.
+
+        With ``bits`` only connections are told of whose mark has one of them.
 
         Raises:
             KernelError: we may not listen.
@@ -72,6 +74,12 @@ class Endings:
         self._link = _open(namespace, _DESTROY_GROUP)
         with contextlib.suppress(OSError):  # a smaller buffer overflows earlier
             self._link.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer)
+        if bits:
+            try:
+                ctfilter.attach(self._link, bits)
+            except OSError as error:
+                self._link.close()
+                raise KernelError(f"filter of connections: {error.strerror}") from error
         self._link.setblocking(False)
 
     def __enter__(self) -> Self:

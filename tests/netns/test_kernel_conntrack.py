@@ -12,6 +12,7 @@ from queues import until
 from appliance.kernel.base import KernelError
 from appliance.kernel.conntrack import Endings, Inserted, connections, forget, insert, moving
 from appliance.kernel.ctmove import Entry
+from appliance.model.mark import SETTLED
 
 pytestmark = pytest.mark.netns
 
@@ -61,6 +62,27 @@ def test_an_end_is_told_with_what_was_carried(world, six):
         (end,) = [end for end in told if end.key == one.key]
         assert (end.sent, end.ident) == (one.sent, one.ident)
         assert not endings.behind
+
+
+@pytest.mark.parametrize("six", [False, True])
+def test_only_ends_that_are_asked_for_are_told(world, six):
+    command = "ip6tables-legacy" if six else "iptables-legacy"
+    for port, mark in ((31031, "0x10002"), (31032, "0x10004")):
+        rule = ("-p", "udp", "--sport", str(port), "-j", "CONNMARK", "--set-mark", mark)
+        world.lab.run(world.lab.host, command, "-t", "mangle", "-A", "POSTROUTING", *rule)
+    with Endings(world.lab.host, bits=SETTLED) as some, Endings(world.lab.host) as every:
+        marks = {}
+        for port in (31031, 31032, 31033):  # settled, blocked, neither
+            talk(world, port, 3, six)
+            (one,) = of(world, port)
+            marks[port] = one.mark
+            assert forget([one], world.lab.host) == 1
+        assert marks == {31031: 0x10002, 31032: 0x10004, 31033: 0}
+        told, other = [], []
+        assert until(lambda: other.extend(every.receive()) or any(end.sport == 31033 for end in other))
+        assert until(lambda: told.extend(some.receive()) or told)
+    assert [(end.sport, end.mark) for end in told] == [(31031, 0x10002)]
+    assert told[0].sent[0] == 3
 
 
 def test_what_is_not_there_cannot_be_forgotten(world):

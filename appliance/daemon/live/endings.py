@@ -24,7 +24,7 @@ class KernelEnds:
         Raises:
             KernelError: we may not.
         """
-        self._endings = Endings()
+        self._endings = Endings(bits=SETTLED)
         self._compared = 0
         self.told = 0
 
@@ -37,9 +37,8 @@ class KernelEnds:
         events: list[Event] = []
         try:
             for one in self._endings.receive():
-                if one.mark & SETTLED:  # of others the engine has seen the end itself
-                    events += engine.kernel_ended(_entry(one), now)
-                    self.told += 1
+                events += engine.kernel_ended(_entry(one), now)
+                self.told += 1
             if self._endings.behind and now - self._compared >= 10 * _SECOND:
                 self._compared = now
                 events += self._compare(engine, now)
