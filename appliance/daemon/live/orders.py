@@ -66,6 +66,11 @@ class Orders:
         worker.watch(self._rebinding.fileno())
         self._moves = Moves(worker.engine, self.tell, time.time_ns, time.monotonic_ns)
 
+    @property
+    def loading(self) -> bool:
+        """Tell whether documents are being read in a thread, or wait to be put in force."""
+        return self._loader.busy
+
     def look(self) -> None:
         """Carry out what has come. Without a supervisor the worker goes on as it is."""
         if self.orphaned:

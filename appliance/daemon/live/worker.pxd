@@ -8,16 +8,16 @@ cdef object ACCEPTED, _REJECT
 cdef long long _LOOK, _SECOND
 
 cdef class Worker:
-    cdef public object source, reports, rejecter, overload, takings, look, ended, report
+    cdef public object source, reports, rejecter, overload, takings, look, ended, report, tidy
     cdef public Engine engine
     cdef public long long epoch, frames
     cdef public bint stopping, busy
     cdef dict _running
     cdef object _clock, _poll
     cdef long long _room, _next_look, _next_report
-    @cython.locals(frames=list, frame=Frame)
+    @cython.locals(frames=list, frame=Frame, idle=bint)
     cpdef run(self)
     @cython.locals(result=Result, bits=int)
     cpdef _judge(self, Frame frame)
     @cython.locals(now=cython.longlong)
-    cpdef _others(self)
+    cpdef _others(self, bint idle)

@@ -43,7 +43,8 @@ class Worker:
     """The loop. Everything it needs is given to it; it ends when :attr:`stopping` is set.
 
     ``look`` is called between batches, at least every 50 ms, to carry out orders, and so is ``ended``, for
-    events of connections that ended in the kernel, so that they are few at a time; ``report`` every second.
+    events of connections that ended in the kernel, so that they are few at a time, and ``tidy``, which is
+    told whether no packet came for a while; ``report`` every second.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Worker:
         self.look: Callable[[], None] = lambda: None
         self.ended: Callable[[int], list[Event]] = lambda _: []
         self.report: Callable[[], None] = lambda: None
+        self.tidy: Callable[[bool], None] = lambda _: None
         self._running: dict[int, Taking] = self.takings.running
         self._clock: Callable[[], int] = clock
         self._room: int = room
@@ -94,13 +96,13 @@ class Worker:
             frames = self.source.receive(0)
             if not frames:
                 self.reports.flush()
-                self._poll.poll(0 if self.busy else _WAIT)
-                self._others()
+                idle = not self._poll.poll(0 if self.busy else _WAIT) and not self.busy
+                self._others(idle)
                 continue
             for frame in frames:
                 self._judge(frame)
             self.source.flush()
-            self._others()
+            self._others(False)
 
     def _judge(self, frame: Frame) -> None:
         result = self.engine.process(
@@ -118,7 +120,7 @@ class Worker:
             self.reports.write(result.events)
         self.frames += 1
 
-    def _others(self) -> None:
+    def _others(self, idle: bool) -> None:
         """Carry out orders, let time pass for the engine, report: now and then, whatever the traffic."""
         now = self._clock()
         if now < self._next_look and not self.busy:
@@ -132,6 +134,7 @@ class Worker:
             self.reports.write(self.engine.tick(now))
             self.report()
         self.reports.flush()
+        self.tidy(idle)
 
     def _filled(self) -> int:
         """Tell how full the queue is, in percent."""

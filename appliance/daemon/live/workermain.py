@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import socket
@@ -31,7 +30,7 @@ from appliance.daemon.live.sources import open_source
 from appliance.daemon.live.told import View, unpack_all
 from appliance.daemon.live.wire import unpack_ports
 from appliance.daemon.live.worker import Worker
-from appliance.daemon.memory import settle
+from appliance.daemon.memory import Collector, resident, settle
 from appliance.daemon.outputs import policy_names
 from appliance.engine.engine import Engine
 from appliance.inventory.machines import inventory_of
@@ -128,6 +127,8 @@ def _work(channel: Channel, start: Start) -> None:
     worker.epoch = start.message["epoch"]
     orders = Orders(channel, worker, documents, start.appliance.path, tap=start.tap, machines=start.machines)
     worker.look, worker.report = orders.look, lambda: orders.tell(_statistics(worker, source, reporting))
+    collector = Collector()
+    worker.tidy = lambda idle: collector.look(idle=idle, loading=orders.loading)
     if ends is not None:
         worker.ended = partial(ends.look, engine)
     worker.watch(channel.fileno())
@@ -175,7 +176,7 @@ def _statistics(worker: Worker, source: LiveSource, reporting: Reporting) -> Mes
         "interfaces": engine.interface_counters(),
         "flows": len(engine.pipeline.table),
         "load": worker.overload.level,
-        "memory": int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
+        "memory": resident(),
         "source": {name: getattr(source.counters(), name) for name in source.counters().__slots__},
         "records": reporting.sender.statistics(),
     }
