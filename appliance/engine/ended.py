@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.engine.lifecycle import end_flow
 from appliance.model.event import Event
 from appliance.model.flow import F_ADOPTED, F_KNOWN, Flow
+from appliance.model.mark import SETTLED
 from appliance.model.packet import PROTO_ICMP, PROTO_ICMPV6
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class KernelEntry:
 
 
 def end_entry(pipe: Pipeline, entry: KernelEntry, now: int) -> list[Event]:
-    """End the flow of a connection; no events when there is none of it (any more)."""
+    """End the flow of a connection that was settled; no events when there is none of it (any more)."""
     place = (entry.zone & 0xFFFF) << 32
     flow = pipe.table.of_tuple(entry.proto, entry.ends, entry.ports, place, entry.vlans)
     if flow is None or _is_another(flow, entry):
@@ -53,7 +54,12 @@ def end_entry(pipe: Pipeline, entry: KernelEntry, now: int) -> list[Event]:
 
 
 def _is_another(flow: Flow, entry: KernelEntry) -> bool:
-    """Tell whether the flow has begun after the entry, on the same ports."""
+    """Tell whether the flow has begun after the entry, on the same ports.
+
+    One of which the kernel was told nothing is: what is told here are ends of connections that were settled.
+    """
+    if not flow.kernel & SETTLED and not flow.flags & F_ADOPTED:
+        return True
     if not entry.started or flow.flags & F_KNOWN:
         return False
     return flow.first > entry.started + _SLACK

@@ -93,7 +93,7 @@ class Engine:
     def kernel_ended(self, entry: KernelEntry, now: int) -> list[Event]:
         """End the flow of a connection that the kernel knows no more, with the totals that it counted.
 
-        Limits get back what the connection took. Call it for every connection that ends.
+        Limits get back what the connection took. Call it for every connection that ends and was settled.
         """
         return end_entry(self.pipeline, entry, now)
 

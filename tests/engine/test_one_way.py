@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from live_helpers import INLINE, SETTLED_REPLY, Live, Tcp, inspecting, one_policy
+import ipaddress
 
+import pytest
+from live_helpers import INLINE, SETTLED_REPLY, A, B, Live, Tcp, inspecting, one_policy
+
+from appliance.engine.ended import KernelEntry
 from appliance.model.app import COMPLETE
 from appliance.model.verdict import Verdict
 
@@ -14,6 +17,10 @@ drop http any any -> any any (http.uri; content:"/evil"; sid:1;)
 alert http any any -> any any (http.stat_code; content:"200"; sid:2;)
 """
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 500\r\n\r\n" + b"a" * 500
+
+
+def address(text):
+    return ipaddress.ip_address(text).packed
 
 
 def request(path=b"/index.html"):
@@ -77,3 +84,18 @@ def test_requests_after_the_server_has_ended_do_not_pile_up():
         assert len(held) <= 1
         assert all(tx.progress[1] == COMPLETE for tx in held)
     assert live.send(tcp.say(request(b"/evil"))).decision.verdict is Verdict.DROP
+
+
+def test_the_late_end_of_a_settled_connection_is_not_that_of_the_next_on_its_ports():
+    live, tcp = begun(depth=10_000)
+    beyond(live, tcp)
+    live.send(tcp.packet("RA"))
+    entry = KernelEntry(6, (address(A), address(B)), (40000, 80), (50, 50), (3000, 30_000))
+    following = Tcp(isn=900_000)
+    live.send(following.packet("S"), known=False)
+    live.send(following.packet("SA", back=True))
+    assert live.engine.kernel_ended(entry, live.now) == []
+    live.send(following.say(request()))
+    (flow,) = live.table.flows()
+    assert flow.tcp.client.isn == 900_000
+    assert live.send(following.say(request(b"/evil"))).decision.verdict is Verdict.DROP
