@@ -29,7 +29,7 @@ cdef class Frame:
 
 cdef class Parser:
     cdef public object settings, carry, wanted_frames
-    cdef public list transactions, events, expect, frames, received, _frame_count
+    cdef public list transactions, events, expect, frames, received, after_end, _frame_count
     cdef public long long next_tx, counted_tx, closed_tx, now
     cdef public bint failed, counted, bypass
     cdef public str failure, upgrade, known_as

@@ -197,6 +197,9 @@ class Transaction:
         return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE
 
 
+# Number that no transaction has.
+NEVER = 1 << 62
+
 # Frames of one parser that wait for detection; the oldest go first.
 FRAMES_LIMIT = 512
 
@@ -244,6 +247,7 @@ class Parser:
         self.failure = ""  # what made it fail: "parser" for data, "gap" for a hole; set from outside
         self.counted = False  # among the parsers that failed
         self.counted_tx = 0  # transactions counted so far
+        self.after_end = [NEVER, NEVER]  # number of the first transaction after the end of each direction
         self.closed_tx = -1  # newest transaction that was ended because there were too many
         self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
         self.carry: Any = None  # state for the parser that follows

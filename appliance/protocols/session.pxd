@@ -38,7 +38,7 @@ cdef class AppLayer:
     cpdef _fail(self, Flow flow, AppState state)
     @cython.locals(held=bytes, lost="long long")
     cpdef _flush(self, Flow flow, AppState state, int direction, long long now)
-    @cython.locals(parser=Parser)
+    @cython.locals(parser=Parser, at=int)
     cpdef _open(self, Flow flow, AppState state, str name, object carried, long long now)
     cpdef _take_datagram(self, Flow flow, AppState state, int direction, str name, long long now)
     @cython.locals(parser=Parser)
@@ -46,4 +46,4 @@ cdef class AppLayer:
     cpdef _after(self, Flow flow, AppState state, Parser parser, long long now)
 
 @cython.locals(tx=Transaction, direction=int)
-cpdef _finish(list transactions, list ends)
+cpdef _finish(Parser parser)

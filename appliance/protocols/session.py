@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.config.settings import AppSettings
-from appliance.model.app import COMPLETE, AppState, Parser, Transaction
+from appliance.model.app import COMPLETE, AppState, Parser
 from appliance.model.chunk import Chunk
 from appliance.model.flow import F_MIDSTREAM, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_TCP, TOSERVER, Packet
@@ -115,6 +115,7 @@ class AppLayer:
         for parser in (state.previous, state.parser):
             if parser is not None:
                 parser.now = now
+                parser.after_end[direction] = parser.next_tx
                 if cut:
                     parser.cut(direction)
                 else:
@@ -356,6 +357,9 @@ class AppLayer:
         parser = state.parser = make(self._options[name])
         parser.now = now
         parser.wanted_frames = self._frames
+        for at in (0, 1):
+            if state.ends[at]:
+                parser.after_end[at] = 0
         parser.open(flow, self.settings, carried)
         if self._frames:
             _stream_frames(state, parser)
@@ -373,7 +377,7 @@ class AppLayer:
     def _after(self, flow: Flow, state: AppState, parser: Parser, now: int) -> None:
         """See to transactions that wait for nothing, how many there are, and a change of protocol."""
         if state.ends[0] or state.ends[1]:
-            _finish(parser.transactions, state.ends)
+            _finish(parser)
         if len(parser.transactions) > self._most:
             _close_oldest(parser, self._most)
         if parser.known_as and parser.known_as in self.specs and state.parser is parser:
@@ -407,11 +411,11 @@ class AppLayer:
                 self.data(flow, Chunk(direction, offset, rest[direction]), now)
 
 
-def _finish(transactions: list[Transaction], ends: list[bool]) -> None:
+def _finish(parser: Parser) -> None:
     """Complete what was begun after the end of a direction, in which there will be nothing to look at."""
-    for tx in transactions:
+    for tx in parser.transactions:
         for direction in (0, 1):
-            if ends[direction] and tx.progress[direction] < COMPLETE:
+            if tx.id >= parser.after_end[direction] and tx.progress[direction] < COMPLETE:
                 tx.progress[direction] = COMPLETE
                 tx.skip[direction] = tx.updated = True
 
