@@ -415,7 +415,7 @@ def _finish(parser: Parser) -> None:
     """Complete what was begun after the end of a direction, in which there will be nothing to look at."""
     for tx in parser.transactions:
         for direction in (0, 1):
-            if tx.id >= parser.after_end[direction] and tx.progress[direction] < COMPLETE:
+            if tx.id >= parser.after_end[direction] and not tx.skip[direction]:
                 tx.progress[direction] = COMPLETE
                 tx.skip[direction] = tx.updated = True
 

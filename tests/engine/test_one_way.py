@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from live_helpers import INLINE, SETTLED_REPLY, A, B, Live, Tcp, inspecting, one_policy
+from live_helpers import INLINE, SETTLED_ORIGINAL, SETTLED_REPLY, A, B, Live, Tcp, inspecting, one_policy
 
 from appliance.engine.ended import KernelEntry
 from appliance.model.app import COMPLETE
@@ -27,8 +27,8 @@ def request(path=b"/index.html"):
     return b"GET " + path + b" HTTP/1.1\r\nHost: here.example\r\n\r\n"
 
 
-def begun(depth=2000, rules=RULES):
-    live, tcp = Live(INSPECTED, rules, inspecting(INLINE, depth=depth)), Tcp()
+def begun(depth):
+    live, tcp = Live(INSPECTED, RULES, inspecting(INLINE, depth=depth)), Tcp()
     live.marks(*tcp.open())
     return live, tcp
 
@@ -55,6 +55,16 @@ def test_requests_beyond_the_depth_of_answers_do_not_pile_up():
         assert len(parser(live).transactions) <= 1
     assert len(parser(live).waiting) == 0
     assert parser(live).next_tx > 100
+
+
+def test_answers_beyond_the_depth_of_requests_do_not_pile_up():
+    live, tcp = begun(depth=20_000)
+    live.send(tcp.say(b"POST / HTTP/1.1\r\nHost: here.example\r\nContent-Length: 30000\r\n\r\n"))
+    live.send(tcp.say(b"q" * 15_000))
+    assert live.send(tcp.say(b"q" * 15_000)).mark & SETTLED_ORIGINAL
+    for _ in range(30):
+        live.send(tcp.say(ANSWER, back=True))
+        assert len(parser(live).transactions) <= 1
 
 
 def test_they_are_inspected_all_the_same():
