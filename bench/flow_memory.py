@@ -13,12 +13,11 @@ resident memory as it goes, with its slope in bytes for each flow after the tabl
 from __future__ import annotations
 
 import gc
-import resource
 import sys
 import tracemalloc
-from pathlib import Path
 
 from appliance.config.settings import FlowSettings
+from appliance.daemon.memory import resident
 from appliance.flow import table as table_module
 from appliance.flow.table import FlowTable
 from appliance.model.flow import FlowState
@@ -63,11 +62,6 @@ def bytes_per_flow(proto: int, width: int) -> float:
     after = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     return (after - before) / _SAMPLE
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def slope(count: int) -> float:

@@ -28,6 +28,7 @@ from pyVmomi import vim
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from appliance.daemon.live.client import ClientError
+from appliance.daemon.memory import resident
 from tests.hypervisor.vcenter import Vcenter, build
 from tests.netns.lab import BRIDGE, Lab
 from tests.netns.running import Running
@@ -130,10 +131,6 @@ def ip(lines: Iterable[str]) -> None:
 
 def time_of(text: str) -> int:
     return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1e6) * 1000 + 999
-
-
-def resident(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
 def documents() -> dict[str, Any]:

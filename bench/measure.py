@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from appliance.capture.pcap import PcapSource
 from appliance.config.load import LoadOptions
 from appliance.config.settings import Settings
 from appliance.daemon.assemble import Documents, Inputs, make_engine, read_documents
-from appliance.daemon.memory import settle
+from appliance.daemon.memory import resident, settle
 from appliance.decode import decoder as decoder_module
 from appliance.engine.engine import Engine
 from appliance.model.verdict import Verdict
@@ -40,11 +39,6 @@ def et_rules() -> Path | None:
 def compiled() -> bool:
     """Tell whether the hot modules are compiled."""
     return not str(decoder_module.__file__).endswith(".py")
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def documents(level: str, cache: Path | None, max_flows: int = 0) -> Documents:

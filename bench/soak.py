@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from appliance.daemon.memory import resident
 from bench.inline import subjects
 from bench.inline.loads import SERVER
 from bench.inline.site import write_site
@@ -81,11 +82,6 @@ def cpu_seconds(pid: int) -> float:
     """Give the CPU time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK
-
-
-def resident(pid: int) -> int:
-    """Give the bytes of memory that a process holds."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def calibrate(lab: Lab, client: Guest, server: Guest, pid: int, share: float) -> float:

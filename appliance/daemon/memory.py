@@ -45,9 +45,9 @@ def settle() -> None:
     gc.set_threshold(YOUNG, GENERATIONS, GENERATIONS)
 
 
-def resident() -> int:
-    """Give the bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident(pid: int = 0) -> int:
+    """Give the bytes of memory that a process holds; 0 is our own."""
+    return int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # Looks between which all objects are gone through when no packet comes, a minute of traffic.

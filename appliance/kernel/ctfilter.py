@@ -1,7 +1,7 @@
 """A filter in the kernel on what conntrack tells: only connections whose mark has one of some bits.
 
 A host has thousands of short connections that end each second, of which the engine has seen the end itself.
-To read what is then thrown away took a tenth of a worker's time.
+Without reading what is then thrown away, new connections are a tenth faster.
 """
 
 from __future__ import annotations

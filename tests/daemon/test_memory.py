@@ -31,6 +31,13 @@ def ring() -> weakref.ref[Ring]:
     return weakref.ref(Ring())
 
 
+def old_ring(collector: Collector) -> weakref.ref[Ring]:
+    """Give garbage that was in use at a look."""
+    held = Ring()
+    collector.look(idle=False, loading=False)
+    return weakref.ref(held)
+
+
 def test_nothing_is_collected_between_looks_and_the_young_at_each():
     collector = Collector(lambda: 0)
     assert not gc.isenabled()
@@ -42,10 +49,7 @@ def test_nothing_is_collected_between_looks_and_the_young_at_each():
 
 def test_what_has_lived_for_a_look_waits_until_no_packet_comes():
     collector = Collector(lambda: 0)
-    held = Ring()
-    seen = weakref.ref(held)
-    collector.look(idle=False, loading=False)
-    del held
+    seen = old_ring(collector)
     for _ in range(1300):
         collector.look(idle=False, loading=False)
     assert seen() is not None
@@ -55,11 +59,8 @@ def test_what_has_lived_for_a_look_waits_until_no_packet_comes():
 
 def test_an_idle_worker_does_not_go_through_everything_again_and_again():
     collector = Collector(lambda: 0)
-    held = Ring()
-    seen = weakref.ref(held)
-    collector.look(idle=False, loading=False)
-    del held
-    for _ in range(100):
+    seen = old_ring(collector)
+    for _ in range(1300):
         collector.look(idle=True, loading=False)
     assert seen() is not None
 
@@ -67,10 +68,7 @@ def test_an_idle_worker_does_not_go_through_everything_again_and_again():
 def test_memory_that_has_grown_much_is_reason_enough():
     memory = [400 << 20]
     collector = Collector(lambda: memory[0])
-    held = Ring()
-    seen = weakref.ref(held)
-    collector.look(idle=False, loading=False)
-    del held
+    seen = old_ring(collector)
     memory[0] = 650 << 20
     for _ in range(20):
         collector.look(idle=False, loading=False)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-from pathlib import Path
-
 import pytest
 from flow_tools import TIMES, B, C, open_flow, packet, table
 
 from appliance.config.settings import SECOND
+from appliance.daemon.memory import resident
 from appliance.flow.table import FlowTable
 from appliance.model.flow import F_EVICTED
 
@@ -134,11 +132,6 @@ def test_expire_also_gives_what_was_evicted():
     old = open_flow(flows, packet())
     open_flow(flows, packet(sport=2), 1)
     assert flows.expire(2, 0) == [old]
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def flood(count: int) -> int:
