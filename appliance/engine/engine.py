@@ -162,6 +162,10 @@ class Engine:
     def load(self, level: int) -> None:
         self.pipeline.load = level
 
+    def queue_full(self, packets: int) -> None:
+        """Note packets that were dropped since the queue was full, for the record of overload."""
+        self.pipeline.relief.full += packets
+
     def finish(self, now: int | None = None) -> list[Event]:
         """End every flow: the capture is over, or the appliance stops."""
         at = self._last if now is None else now

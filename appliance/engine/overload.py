@@ -23,20 +23,21 @@ _DROP = "drop"
 
 
 class Relief:
-    """Counts what was given up since the last report."""
+    """Counts what was given up since the last report; ``full`` are packets that a full queue dropped."""
 
-    __slots__ = ("bypassed", "dropped", "passed", "reported")
+    __slots__ = ("bypassed", "dropped", "full", "passed", "reported")
 
     def __init__(self) -> None:
         """Start with nothing given up."""
         self.bypassed: dict[str, int] = {}
         self.passed = 0
         self.dropped = 0
+        self.full = 0
         self.reported = 0
 
     def report(self, now: int, interval: int, load: int) -> NoticeEvent | None:
         """Give a notice about what was given up, one in an interval (ns); None when there is none due."""
-        something = self.bypassed or self.passed or self.dropped
+        something = self.bypassed or self.passed or self.dropped or self.full
         if not something or self.reported <= now < self.reported + interval:
             return None
         details = {
@@ -44,13 +45,18 @@ class Relief:
             "flows_bypassed": dict(self.bypassed),
             "packets_uninspected": self.passed,
             "packets_dropped": self.dropped,
+            "packets_queue_full": self.full,
         }
-        self.bypassed, self.passed, self.dropped, self.reported = {}, 0, 0, now
+        self.bypassed, self.passed, self.dropped, self.full, self.reported = {}, 0, 0, 0, now
         return NoticeEvent(now, "overload", None, details)
 
 
 def relieve(pipe: Pipeline, work: Work, flow: Flow) -> bool:
-    """Spare a packet inspection, as the load demands; tells whether its way ends here."""
+    """Spare a packet inspection, as the load demands; tells whether its way ends here.
+
+    Where a policy wants ``drop`` as much is inspected as can be, and the full queue drops the rest, which
+    costs least. Only a queue that would let packets through when it is full must not get there.
+    """
     if flow.flags & F_BYPASS or flow.kernel & SETTLED == SETTLED or not pipe.inspects:
         return False
     ends = _ends(pipe, flow)
@@ -58,7 +64,10 @@ def relieve(pipe: Pipeline, work: Work, flow: Flow) -> bool:
         return False
     closed = next((end for end in ends if end.inspection.on_overload == _DROP), None)
     if pipe.load >= NONE:
-        return _refuse(pipe, work, closed) if closed is not None else _let_pass(pipe, work, flow)
+        if closed is None:
+            return _let_pass(pipe, work, flow)
+        if _queue_opens(pipe, flow):
+            return _refuse(pipe, work, closed)
     look_again(pipe, work, flow)
     name = _class_of(pipe, flow) if closed is None else ""
     if name:
@@ -77,6 +86,15 @@ def _ends(pipe: Pipeline, flow: Flow) -> list[InterfacePolicy] | None:
     policies = [end for end in known if end is not None]
     found = [end for end in policies if end.inspection.enabled]
     return found if found or not policies else None
+
+
+def _queue_opens(pipe: Pipeline, flow: Flow) -> bool:
+    """Tell whether the flow's packets pass when their queue is full: where all its ends fail open."""
+    bound = pipe.bound
+    if bound is None:
+        return False
+    ends = [bound.policy_of(end) for end in (flow.client_if, flow.server_if)]
+    return all(end.fail_open for end in ends if end is not None)
 
 
 def _refuse(pipe: Pipeline, work: Work, policy: InterfacePolicy) -> bool:

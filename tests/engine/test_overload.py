@@ -15,6 +15,7 @@ from appliance.model.verdict import Reason, Verdict
 
 OPEN = one_policy(inspection="{mode: prevent, on_overload: bypass}")
 CLOSED = one_policy(inspection="{mode: prevent, on_overload: drop}")
+FULL_PASSES = one_policy("fail: open", inspection="{mode: prevent, on_overload: drop}")
 BAD = 'drop tcp any any -> any any (content:"bad"; sid:2;)'
 EVIL = 'drop http any any -> any any (http.uri; content:"/evil"; sid:1;)'
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -59,22 +60,39 @@ def test_then_policy_says_whether_packets_pass_or_not():
     live.engine.load = 2
     result = live.send(tcp.say(b"bad"))
     assert (result.decision.verdict, result.mark) == (Verdict.ACCEPT, 0)
-    live, tcp = opened(CLOSED)
+    live, tcp = opened(FULL_PASSES)
     live.engine.load = 2
     result = live.send(tcp.say(b"bad"))
     assert (result.decision.reason, result.decision.by, result.mark) == (Reason.OVERLOAD, "p/on_overload", 0)
 
 
+def test_what_the_full_queue_drops_needs_no_help():
+    """A flood must not black out what it leaves room for: everything that comes is inspected."""
+    live, tcp = opened(CLOSED)
+    live.engine.load = 2
+    assert live.send(tcp.say(b"fine")).decision.verdict is Verdict.ACCEPT
+    assert live.send(tcp.say(b"bad")).decision.reason is Reason.RULE
+    live.engine.queue_full(7)
+    (told,) = notices(live.engine.tick(live.now))
+    assert (told.details["packets_dropped"], told.details["packets_queue_full"]) == (0, 7)
+
+
 def test_the_stricter_end_decides():
     text = """
 policies:
-  - {name: open, default_action: allow, inspection: {on_overload: bypass}}
-  - {name: closed, default_action: allow, inspection: {on_overload: drop}}
-  - {name: off, default_action: allow, inspection: {enabled: false, on_overload: drop}}
+  - {name: open, default_action: allow, fail: open, inspection: {on_overload: bypass}}
+  - {name: closed, default_action: allow, fail: open, inspection: {on_overload: drop}}
+  - {name: off, default_action: allow, fail: open, inspection: {enabled: false, on_overload: drop}}
+  - {name: shut, default_action: allow, inspection: {on_overload: drop}}
 bindings: [{name: a, policy: open}, {name: b, policy: %s}]
 unknown: open
 """
-    for other, verdict in (("closed", Verdict.DROP), ("off", Verdict.ACCEPT), ("open", Verdict.ACCEPT)):
+    for other, verdict in (
+        ("closed", Verdict.DROP),
+        ("off", Verdict.ACCEPT),
+        ("open", Verdict.ACCEPT),
+        ("shut", Verdict.ACCEPT),
+    ):
         live = Live(text % other, BAD)
         live.engine.load = 2
         assert live.send(udp()).decision.verdict is verdict
@@ -126,7 +144,8 @@ def test_what_was_given_up_is_counted_and_reported_once_in_a_while():
     live.send(Tcp(client=41000).packet("S"))
     (first,) = notices(live.engine.tick(live.now))
     assert first.details == {
-        "load": 1, "flows_bypassed": {"bulk": 1}, "packets_uninspected": 3, "packets_dropped": 0
+        "load": 1, "flows_bypassed": {"bulk": 1}, "packets_uninspected": 3, "packets_dropped": 0,
+        "packets_queue_full": 0
     }  # fmt: skip
     live.engine.load = 2
     live.send(udp())

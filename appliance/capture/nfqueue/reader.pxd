@@ -1,10 +1,12 @@
 cimport cython
+from appliance.capture.nfqueue.courier cimport Courier
 from appliance.capture.nfqueue.framer cimport Framer
 from appliance.capture.nfqueue.intake cimport Intake
 from appliance.capture.nfqueue.verdicts cimport Outbox
 
 cdef class NetlinkReader:
     cdef object _clock, _link, _batch
+    cdef Courier _courier
     cdef Framer _framer
     cdef Intake _intake
     cdef dict _outboxes
@@ -17,5 +19,5 @@ cdef class NetlinkReader:
                    step=Py_ssize_t, data=bytearray)
     cpdef _take(self, int got, list frames)
     cpdef verdict(self, long long token, object decision, long long mark=*)
-    @cython.locals(outbox=Outbox, data=bytes)
+    @cython.locals(outbox=Outbox, data=bytes, many=cython.bint)
     cpdef flush(self)

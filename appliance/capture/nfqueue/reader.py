@@ -10,6 +10,7 @@ from appliance.capture.batch import Batch
 from appliance.capture.frame import Frame
 from appliance.capture.nfqueue import numbers as nl
 from appliance.capture.nfqueue.config import QueueConfig
+from appliance.capture.nfqueue.courier import Courier
 from appliance.capture.nfqueue.framer import Framer
 from appliance.capture.nfqueue.intake import Intake
 from appliance.capture.nfqueue.link import Link
@@ -19,6 +20,7 @@ from appliance.model.verdict import Decision
 
 _LARGE = 16_384  # mean bytes of a message above which a batch is kept small, to stay in the processor's cache
 _FEW = 16
+_MANY = 8  # verdicts that are worth waking another processor for; with fewer the packet would wait for that
 
 
 class NetlinkReader:
@@ -37,6 +39,7 @@ class NetlinkReader:
         self._clock: Callable[[], int] = clock
         self._link: Link = Link(config, adopt)
         self._fd: int = self._link.socket.fileno()
+        self._courier: Courier = Courier(self._link.socket)
         self._batch: Batch = Batch(config.batch, nl.MESSAGE_ROOM)
         self._most: int = config.batch
         self._framer: Framer = Framer(ports)
@@ -106,10 +109,11 @@ class NetlinkReader:
             CaptureError: the socket does not take them.
         """
         for outbox in self._outboxes.values():
+            many = len(outbox) >= _MANY
             data = outbox.take()
             if data:
                 try:
-                    self._link.socket.send(data)
+                    self._courier.send(data, many)
                 except OSError as problem:
                     raise CaptureError(f"verdicts: {problem.strerror}") from problem
 
@@ -143,6 +147,7 @@ class NetlinkReader:
         ``adopt``. Frames that were received and not judged until now are dropped by the new owner.
         """
         self.flush()
+        self._courier.close()
         return self._link.detach()
 
     def close(self) -> None:
@@ -150,4 +155,5 @@ class NetlinkReader:
         try:
             self.flush()
         finally:
+            self._courier.close()
             self._link.close()

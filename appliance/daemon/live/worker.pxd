@@ -14,7 +14,7 @@ cdef class Worker:
     cdef public bint stopping, busy
     cdef dict _running
     cdef object _clock, _poll
-    cdef long long _room, _next_look, _next_report
+    cdef long long _room, _full, _next_look, _next_report
     @cython.locals(frames=list, frame=Frame, idle=bint)
     cpdef run(self)
     @cython.locals(result=Result, bits=int)

@@ -76,6 +76,7 @@ class Worker:
         self._running: dict[int, Taking] = self.takings.running
         self._clock: Callable[[], int] = clock
         self._room: int = room
+        self._full: int = source.counters().queue_drops  # an adopted queue's are another's to tell
         self._poll: select.poll = select.poll()
         self._next_look: int = 0
         self._next_report: int = 0
@@ -137,5 +138,9 @@ class Worker:
         self.tidy(idle)
 
     def _filled(self) -> int:
-        """Tell how full the queue is, in percent."""
-        return self.source.counters().waiting * 100 // self._room
+        """Tell how full the queue is, in percent, and the engine what found it full."""
+        counters = self.source.counters()
+        if counters.queue_drops != self._full:
+            self.engine.queue_full(counters.queue_drops - self._full)
+            self._full = counters.queue_drops
+        return counters.waiting * 100 // self._room

@@ -15,6 +15,7 @@ class Queue:
     """A source that gives nothing and has as much waiting as it is told."""
 
     waiting = 0
+    queue_drops = 5
 
     def filenos(self):
         return []
@@ -26,12 +27,15 @@ class Queue:
         pass
 
     def counters(self):
-        return SimpleNamespace(waiting=self.waiting)
+        return SimpleNamespace(waiting=self.waiting, queue_drops=self.queue_drops)
 
 
 class Reports:
+    def __init__(self):
+        self.events = []
+
     def write(self, events):
-        pass
+        self.events += events
 
     def flush(self):
         pass
@@ -52,3 +56,17 @@ def test_the_queue_says_how_much_the_engine_inspects():
         worker.run()
         seen.append(engine.load)
     assert seen == [NORMAL, LESS, NONE, LESS, NORMAL]
+
+
+def test_what_found_the_queue_full_is_told():
+    queue, engine = Queue(), Engine(build_pipeline(Settings()))
+    reports = Reports()
+    worker = Worker(queue, engine, reports, None, Overload(50, 80, 1000), lambda: 10**10, 100)
+
+    def stop():
+        worker.stopping = True
+
+    worker.look = stop
+    queue.queue_drops = 12  # five were there before this worker
+    worker.run()
+    assert [event.details["packets_queue_full"] for event in reports.events] == [7]
