@@ -32,4 +32,5 @@ cdef class Parts:
     cdef public Counters counters
     cdef public Firewall firewall
     cpdef feed(self, Flow flow, Chunk chunk, long long now)
+    cpdef announce(self, Flow flow, long long now)
     cpdef log_app(self, Flow flow, long long now, Packet packet, list events)

@@ -74,6 +74,10 @@ class Parts:
         """Hand on a piece of a stream: what the pipeline does, named here for the stages."""
         raise NotImplementedError
 
+    def announce(self, flow: Flow, now: int) -> None:
+        """Await the connections that a flow's parser has heard of."""
+        raise NotImplementedError
+
     def log_app(self, flow: Flow, now: int, packet: Packet | None, events: list[Event]) -> None:
         """Report on a flow's application: what the pipeline does, named here for the stages."""
         raise NotImplementedError

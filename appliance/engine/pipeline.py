@@ -131,6 +131,7 @@ class Pipeline(Parts):
         if flow.detect is not None:
             flow.detect.turn()
 
+    @override
     def announce(self, flow: Flow, now: int) -> None:
         """Await the connections that the flow's parser has heard of (the data connections of FTP)."""
         state = flow.app

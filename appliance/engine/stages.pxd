@@ -1,12 +1,12 @@
 cimport cython
 from appliance.decode.quoted cimport embedded
+from appliance.engine.arrival cimport checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.inspection cimport prevents, run_rules
 from appliance.engine.parts cimport Parts
 from appliance.engine.work cimport Work
 from appliance.firewall.firewall cimport Firewall
 from appliance.flow.key cimport trackable
 from appliance.flow.table cimport FlowTable
-from appliance.inventory.registry cimport Registry
 from appliance.model.app cimport AppState
 from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
@@ -19,16 +19,6 @@ cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED
 cdef object ACCEPTED, _NONE, _BYPASS, _ACCEPT
 cdef bint _CONTINUE, _STOP
 
-cpdef bint checksum(Parts pipe, Work work) except -1
-@cython.locals(origin=Origin)
-cpdef bint _sound(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet)
-cpdef bint report_anomalies(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet, registry=Registry, origin=Origin)
-cpdef bint identify(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet)
-cpdef bint defragment(Parts pipe, Work work) except -1
-cpdef bint _readable(Packet packet) except -1
 @cython.locals(packet=Packet, flow=Flow, table=FlowTable)
 cpdef bint find_flow(Parts pipe, Work work) except -1
 @cython.locals(flow=Flow, firewall=Firewall, unjudged=bint)

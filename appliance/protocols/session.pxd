@@ -1,10 +1,11 @@
 import cython
 
-from appliance.model.app cimport AppState, Parser, Transaction
+from appliance.model.app cimport AppState, Parser
 from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
 from appliance.protocols.detection cimport Detector
+from appliance.protocols.upkeep cimport close_oldest, finish
 
 cdef int F_MIDSTREAM, F_SWAPPED
 
@@ -44,6 +45,3 @@ cdef class AppLayer:
     @cython.locals(parser=Parser)
     cpdef _feed(self, Flow flow, AppState state, int direction, bytes data, long long now)
     cpdef _after(self, Flow flow, AppState state, Parser parser, long long now)
-
-@cython.locals(tx=Transaction, direction=int)
-cpdef _finish(Parser parser)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.config.settings import AppSettings
-from appliance.model.app import COMPLETE, AppState, Parser
+from appliance.model.app import AppState, Parser
 from appliance.model.chunk import Chunk
 from appliance.model.flow import F_MIDSTREAM, F_SWAPPED, Flow
 from appliance.model.packet import PROTO_TCP, TOSERVER, Packet
 from appliance.protocols import registry
 from appliance.protocols.detection import FAILED, UNKNOWN, Detector
 from appliance.protocols.spec import ProtocolSpec
+from appliance.protocols.upkeep import blame, close_oldest, finish, note_stream
 
 # Bytes of one direction, with none of the other, after which recognition is given up.
 ONE_SIDED_LIMIT = 100_000
@@ -334,7 +335,7 @@ class AppLayer:
         parser = state.parser
         if parser is not None and not parser.failed:
             parser.gap(direction, length)
-            _blame(parser, "gap")
+            blame(parser, "gap")
             self._after(flow, state, parser, now)
 
     def _take_datagram(self, flow: Flow, state: AppState, direction: int, name: str, now: int) -> None:
@@ -362,7 +363,7 @@ class AppLayer:
                 parser.after_end[at] = 0
         parser.open(flow, self.settings, carried)
         if self._frames:
-            _stream_frames(state, parser)
+            note_stream(state, parser)
 
     def _feed(self, flow: Flow, state: AppState, direction: int, data: bytes, now: int) -> None:
         """Give bytes to the parser."""
@@ -377,9 +378,9 @@ class AppLayer:
     def _after(self, flow: Flow, state: AppState, parser: Parser, now: int) -> None:
         """See to transactions that wait for nothing, how many there are, and a change of protocol."""
         if state.ends[0] or state.ends[1]:
-            _finish(parser)
+            finish(parser)
         if len(parser.transactions) > self._most:
-            _close_oldest(parser, self._most)
+            close_oldest(parser, self._most)
         if parser.known_as and parser.known_as in self.specs and state.parser is parser:
             state.proto = flow.app_proto = parser.known_as
         if parser.upgrade:
@@ -411,23 +412,6 @@ class AppLayer:
                 self.data(flow, Chunk(direction, offset, rest[direction]), now)
 
 
-def _finish(parser: Parser) -> None:
-    """Complete what was begun after the end of a direction, in which there will be nothing to look at."""
-    for tx in parser.transactions:
-        for direction in (0, 1):
-            if tx.id >= parser.after_end[direction] and not tx.skip[direction]:
-                tx.progress[direction] = COMPLETE
-                tx.skip[direction] = tx.updated = True
-
-
-def _stream_frames(state: AppState, parser: Parser) -> None:
-    """Note what the flow carries from here on as a frame of each direction."""
-    for direction in (0, 1):
-        held = len(state.probe[direction]) if state.probe is not None else 0
-        parser.received[direction] = state.position[direction]
-        parser.note_frame("stream", direction, held)
-
-
 def _sent_by(spec: ProtocolSpec, flow: Flow, direction: int, data: bytes) -> int:
     """Say which end bytes are from: what they show, or else the end with a port of the protocol's servers."""
     found = spec.sender(data) if spec.sender is not None else -1
@@ -443,12 +427,6 @@ def _carried(state: AppState) -> object:
     return state.previous.carry if state.previous is not None else None
 
 
-def _blame(parser: Parser, cause: str) -> None:
-    """Say what made a parser give up, if it has."""
-    if parser.failed and not parser.failure:
-        parser.failure = cause
-
-
 def _note(state: AppState, event: str) -> None:
     """Record an event of detection once."""
     if event not in state.events:
@@ -461,20 +439,3 @@ def _remember(state: AppState, direction: int, name: str) -> None:
         state.ts = name
     else:
         state.tc = name
-
-
-def _close_oldest(parser: Parser, limit: int) -> None:
-    """Complete the oldest transactions over the limit; those far over it are forgotten."""
-    surplus = len(parser.transactions) - limit
-    if surplus > limit:
-        del parser.transactions[: surplus - limit]
-        surplus = limit
-    # Those closed the last time are not looked at again: the cost is that of the new ones.
-    for at in range(surplus - 1, -1, -1):
-        tx = parser.transactions[at]
-        if tx.id <= parser.closed_tx:
-            break
-        if not tx.done:
-            tx.progress[:] = [COMPLETE, COMPLETE]
-            tx.updated = True
-    parser.closed_tx = max(parser.closed_tx, parser.transactions[surplus - 1].id)
