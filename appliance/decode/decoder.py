@@ -59,7 +59,8 @@ class Decoder:
         Returns:
             The outermost packet; what is wrong is in ``anomalies``, what it carries in ``inner``.
         """
-        packet = Packet(frame, linktype, now, number)
+        packet = Packet.__new__(Packet)
+        packet.begin(frame, linktype, now, number)
         packet.payload_len = packet.wirelen
         if wirelen >= 0:
             packet.wirelen = wirelen

@@ -17,6 +17,7 @@ cdef class Packet:
     cdef public str tunnel
     cdef public Packet inner, outer
     cdef public object src_if, dst_if, flow
+    cpdef begin(self, bytes frame, int linktype, long long now, long long number)
     cpdef bytes payload(self)
     cpdef bint is_fragment(self)
     cpdef note(self, str anomaly)

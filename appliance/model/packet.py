@@ -109,8 +109,12 @@ class Packet:
         "wscale",
     )
 
-    def __init__(self, frame: bytes, linktype: int, now: int, number: int) -> None:  # noqa: PLR0915 - fields
+    def __init__(self, frame: bytes, linktype: int, now: int, number: int) -> None:
         """Make an undecoded packet around ``frame``."""
+        self.begin(frame, linktype, now, number)
+
+    def begin(self, frame: bytes, linktype: int, now: int, number: int) -> None:  # noqa: PLR0915 - fields
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.frame: bytes = frame
         self.linktype: int = linktype
         self.now: int = now

@@ -59,8 +59,9 @@ NF_DROP: Final = 0
 NF_ACCEPT: Final = 1
 
 ATTRIBUTE_ROOM: Final = 65531  # the most that one attribute carries: its 16-bit length counts the header too
-# A whole packet, and all other attributes with room to spare (they take about 250 bytes).
-MESSAGE_ROOM: Final = 0x10000 + 0x1000
+# A whole packet, and all other attributes with room to spare (they take about 250 bytes). Buffers lie side by
+# side: it is no multiple of a page, or their beginnings would push each other out of the processor's cache.
+MESSAGE_ROOM: Final = 0x10000 + 0x1000 + 0x140
 
 # Attribute headers are in the machine's own byte order, their values in the network's.
 LOW: Final = 0 if sys.byteorder == "little" else 1
