@@ -58,12 +58,15 @@ class KernelDriver(Driver):
     def _apply(self, state: KernelState) -> None:
         old, self._state = self._state, None
         known = old.xtables if old is not None else ()
-        if state.xtables and known:
-            self._apply_xtables(state.xtables, known)
+        changed = [one for one in state.xtables if one not in known]
+        for one in changed if known else ():
+            self._restore(one)
         self._apply_nft(state)
-        if state.xtables and not known:
-            self._apply_xtables(state.xtables, ())
-        elif not state.xtables and (old is None or known):
+        for one in changed if not known else ():
+            self._restore(one)
+        for one in changed:  # not before ports may open: it takes as long as the restoring
+            self._note(one)
+        if not state.xtables and (old is None or known):
             self._remove_xtables()
         self._before = sysctls.apply(state.sysctls) | self._before
         if old is None or old.ports != state.ports:
@@ -90,21 +93,20 @@ class KernelDriver(Driver):
             self._tools = Xtables(legacy)
         return self._tools
 
-    def _apply_xtables(self, tables: tuple[XtTable, ...], old: tuple[XtTable, ...]) -> None:
-        for one in tables:
-            if one not in old:
-                self._restore(one)
-
     def _restore(self, one: XtTable) -> None:
         """Restore one table; its rules count from 0 again, so that what they counted is kept here."""
-        tool, place = self._tool(), (one.family, one.name)
+        place = one.family, one.name
         known = self._generation == nftables.generation()
+        self._xtables.pop(place, None)
+        counted = self._tool().restore(one)
         if place in COUNTED:
-            self._past = _sum(self._past, tool.counters([place]))
-        tool.restore(one)
-        self._xtables[place] = tool.ours(*place)
+            self._past = _sum(self._past, counted)
         if known:
             self._generation = nftables.generation()  # a table of iptables-nft is a transaction of nft
+
+    def _note(self, one: XtTable) -> None:
+        """Note how a restored table looks, to see when somebody has changed it."""
+        self._xtables[one.family, one.name] = self._tool().ours(one.family, one.name)
 
     def _remove_xtables(self) -> None:
         self._xtables.clear()
@@ -144,6 +146,7 @@ class KernelDriver(Driver):
             place = (one.family, one.name)
             if self._tool().ours(*place) != self._xtables.get(place):
                 self._restore(one)
+                self._note(one)
                 drifts.append(Drift(f"{'ip' if one.family == 4 else 'ip6'}tables {one.name}"))
         return drifts
 

@@ -15,6 +15,7 @@ from appliance.kernel.xtables import COMMENT, FAMILIES, PREFIX
 
 TABLES = ("raw", "mangle", "filter")
 _COUNTED = re.compile(rf'^\[(\d+):(\d+)\] -A {PREFIX}.*--comment "?{COMMENT}(\w+)"?')
+_COUNTS = re.compile(r"^\[\d+:\d+\] ")
 COUNTED = tuple((family, name) for family in FAMILIES for name in ("mangle", "filter"))
 _COMMANDS = {4: "iptables", 6: "ip6tables"}
 _WAIT = ("-w", "5")
@@ -35,10 +36,14 @@ class Xtables:
         flags = ("-c",) if counters else ()
         return run((self._tool(family, "save"), *flags, "-t", table)).splitlines()
 
-    def restore(self, table: XtTable) -> None:
-        """Make what is ours in a table be ``table``, in one step."""
-        script = restore_script(table, self.save(table.family, table.name))
+    def restore(self, table: XtTable) -> dict[str, Counts]:
+        """Make what is ours in a table be ``table``, in one step; gives what its rules had counted."""
+        saved = self.save(table.family, table.name, counters=True)
+        script = restore_script(table, [_COUNTS.sub("", line) for line in saved])
         run((self._tool(table.family, "restore"), "--noflush", *_WAIT), script)
+        found: dict[str, Counts] = {}
+        count(saved, found)
+        return found
 
     def remove(self) -> None:
         """Take away our chains and the jumps to them from all tables."""

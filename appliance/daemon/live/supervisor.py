@@ -206,12 +206,13 @@ class Supervisor:
 
     async def place_locked(self) -> None:
         """Look where everything is; :attr:`changing` has to be held."""
-        seen = await asyncio.to_thread(self.keeper.seen)
         devices = await asyncio.to_thread(read_devices)
-        document = self.intent.appliance.document
-        seen = seen if document.learn_ports else {}
-        finder = self._finders.of(self.intent.inventory, self.hypervisors.where())
-        places = locate(devices, document.bridges, self.intent.inventory, seen, finder)
+        document, inventory = self.intent.appliance.document, self.intent.inventory
+        finder = self._finders.of(inventory, self.hypervisors.where())
+        places = locate(devices, document.bridges, inventory, {}, finder)
+        if places.unbound and document.learn_ports:
+            seen = await asyncio.to_thread(self.keeper.seen)
+            places = locate(devices, document.bridges, inventory, seen, finder)
         places = self.handover.admit(places)
         before = self.places
         if places != self.places or not self.keeper.applied:

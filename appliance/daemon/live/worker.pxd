@@ -5,7 +5,7 @@ from appliance.engine.work cimport Result
 
 cdef int BLOCKED, SETTLED
 cdef object ACCEPTED, _REJECT
-cdef long long _LOOK, _SECOND
+cdef long long _GLANCE, _LOOK, _SECOND
 
 cdef class Worker:
     cdef public object source, reports, rejecter, overload, takings, look, ended, report, tidy
@@ -14,7 +14,7 @@ cdef class Worker:
     cdef public bint stopping, busy
     cdef dict _running
     cdef object _clock, _poll
-    cdef long long _room, _full, _next_look, _next_report
+    cdef long long _room, _full, _next_glance, _next_look, _next_report
     @cython.locals(frames=list, frame=Frame, idle=bint)
     cpdef run(self)
     @cython.locals(result=Result, bits=int)
