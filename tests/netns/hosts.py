@@ -40,6 +40,8 @@ class Hosts:
         """Plug in a machine with address 10.9.0.NUMBER."""
         guest = lab.vm(name, mac=f"02:00:5e:10:00:{number:02x}", addresses=[f"10.9.0.{number}/24"])
         lab.ip("link", "set", guest.port, "address", "fe" + guest.mac[2:])
+        # A live migration takes no carrier from the machine, so it forgets no neighbour; a moved veth does.
+        lab.sysctl(guest, {"net.ipv4.conf.all.arp_evict_nocarrier": "0"})
         self.machines[name] = guest
         return guest
 
