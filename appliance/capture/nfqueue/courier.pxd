@@ -7,7 +7,7 @@ cdef extern from *:
 
     /* Send each message of one socket on another, until the first is closed. The counts are read by the thread
        that hands over; what comes after a failure is taken and dropped, so that it never waits for room. */
-    static void ew_carry(int from, int to, volatile long long *done, volatile int *failed)
+    static CYTHON_INLINE void ew_carry(int from, int to, volatile long long *done, volatile int *failed)
     {
         char data[16384];
         ssize_t size;
