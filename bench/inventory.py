@@ -12,6 +12,7 @@ to the record ``vm.protected``, written when workers and kernel have it, and how
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -34,6 +35,7 @@ from tests.netns.lab import BRIDGE, Lab
 from tests.netns.running import Running
 
 HERE = 12  # machines on the host at a time
+UUID = "config.instanceUuid"
 _NAMED = {"policy": "web", "name": "web-*"}
 _PATIENCE = 30.0
 
@@ -47,6 +49,7 @@ class Fabric:
         self.host, *self.others = sorted(self.hosts)
         self.machines = sorted(self.server.machines().items())
         self.here: list[tuple[str, Any, list[str], str]] = []
+        self._next = itertools.cycle(self.machines)
         self._read = 0
         self._seen: list[dict[str, Any]] = []
 
@@ -58,10 +61,12 @@ class Fabric:
         """Have the vCenter say that a machine is on another host."""
         self.server.wait(machine.Relocate(vim.vm.RelocateSpec(host=self.hosts[host])))
 
-    def come(self, name: str, machine: Any) -> float:
+    def come(self) -> float:
         """Bring a machine here; gives the seconds until both interfaces were under their policy."""
+        present = {uuid for *_, uuid in self.here}
+        name, machine = next(one for one in self._next if self.server.value(one[1], UUID) not in present)
         macs = self._macs(machine)
-        uuid = self.server.value(machine, "config.instanceUuid")
+        uuid = self.server.value(machine, UUID)
         begun = time.time_ns()
         ports = [f"t{mac.replace(':', '')[-10:]}" for mac in macs]
         ip(
@@ -154,7 +159,7 @@ def measure(fabric: Fabric, rate: float, minutes: float) -> dict[str, Any]:
         elif len(fabric.here) >= HERE:
             fabric.leave()
         else:
-            came.append(fabric.come(*fabric.machines[number % len(fabric.machines)]))
+            came.append(fabric.come())
         number += 1
         time.sleep(max(0.0, begun + number * 60 / rate - time.monotonic()))
     took = time.monotonic() - begun

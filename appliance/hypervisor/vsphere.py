@@ -31,6 +31,7 @@ _FIRST = (
     120.0  # seconds for which a server may take to say everything: that of thousands of machines takes long
 )
 _FIELDS = "CustomFieldsManager"
+_PAGE = 100  # latest events: all of them come with each new one, and more are not needed as hints
 
 
 class Followed:
@@ -64,6 +65,7 @@ class Followed:
         if manager is None:
             return
         history = manager.CreateCollectorForEvents(vim.event.EventFilterSpec(eventTypeId=list(EVENTS)))
+        history.SetCollectorPageSize(_PAGE)
         collector = vmodl.query.PropertyCollector
         spec = collector.FilterSpec(
             objectSet=[collector.ObjectSpec(obj=history)],
