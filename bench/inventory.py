@@ -171,6 +171,7 @@ def measure(fabric: Fabric, rate: float, minutes: float) -> dict[str, Any]:
         "other policy by another name": shown(renamed),
         "memory, MB": {name: round(size / 1e6, 1) for name, size in memory[-1][1].items()},
         "growth in the second half, MB an hour": {n: round(one * 3600 / 1e6, 1) for n, one in slopes.items()},
+        "provider by the minute, MB": [round(one["provider"] / 1e6, 1) for _, one in memory[::12]],
     }
 
 
@@ -192,20 +193,26 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200, help="operations a minute")
     parser.add_argument("--minutes", type=float, default=10)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, Lab("inv") as lab, lab.inside(lab.host):
+    with tempfile.TemporaryDirectory() as name, Lab("inv") as lab:
         folder = Path(name)
-        server = Vcenter(build(folder), folder, machines=args.machines, hosts=4, cards=2)
-        try:
-            provider = server.options(host="DC0_C0_H0")
-            more = {"hypervisors": [provider], "inventory": "", "workers": 1}
-            running = Running(lab, folder, [documents()], **more)
-            running.spawn()
-            threading.Thread(target=drain, args=(running.process,), daemon=True).start()
-            running.wait_for(lambda: known(running) >= args.machines, "inventory", 300.0)
-            print(json.dumps(measure(Fabric(server, running), args.rate, args.minutes), indent=2))
-            running.stop()
-        finally:
-            server.close()
+        simulator = build(folder)  # out here, since the module may have to be fetched
+        with lab.inside(lab.host):
+            show(simulator, folder, lab, args)
+
+
+def show(simulator: Path, folder: Path, lab: Lab, args: argparse.Namespace) -> None:
+    server = Vcenter(simulator, folder, machines=args.machines, hosts=4, cards=2)
+    try:
+        provider = server.options(host="DC0_C0_H0")
+        more = {"hypervisors": [provider], "inventory": "", "workers": 1}
+        running = Running(lab, folder, [documents()], **more)
+        running.spawn()
+        threading.Thread(target=drain, args=(running.process,), daemon=True).start()
+        running.wait_for(lambda: known(running) >= args.machines, "inventory", 300.0)
+        print(json.dumps(measure(Fabric(server, running), args.rate, args.minutes), indent=2))
+        running.stop()
+    finally:
+        server.close()
 
 
 def drain(process: subprocess.Popen[str] | None) -> None:
