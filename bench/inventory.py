@@ -171,7 +171,7 @@ def measure(fabric: Fabric, rate: float, minutes: float) -> dict[str, Any]:
         "other policy by another name": shown(renamed),
         "memory, MB": {name: round(size / 1e6, 1) for name, size in memory[-1][1].items()},
         "growth in the second half, MB an hour": {n: round(one * 3600 / 1e6, 1) for n, one in slopes.items()},
-        "provider by the minute, MB": [round(one["provider"] / 1e6, 1) for _, one in memory[::12]],
+        "by the minute, MB": {n: [round(one[n] / 1e6, 1) for _, one in memory[::12]] for n in slopes},
     }
 
 

@@ -71,15 +71,14 @@ def identify(pipe: Pipeline, work: Work) -> bool:
         return _STOP
     if registry is None:
         return _CONTINUE
-    if origin is None or packet.outer is not None:
-        origin = None  # what a tunnel carries tells by its addresses alone where it belongs
+    if origin is None or packet.outer is not None:  # what a tunnel carries tells by its addresses alone
         registry.identify(packet)
+        reason = registry.check(packet)
     else:
-        registry.place(packet, origin)
+        reason = registry.admit(packet, origin)
     if work.trace is not None:
         for side, found in (("source", packet.src_if), ("destination", packet.dst_if)):
             work.note("identify", side, found.label if found is not None else "not in the inventory")
-    reason = registry.check(packet) if origin is None else registry.check_port(packet, origin)
     if reason is None:
         return _CONTINUE
     work.events.append(NoticeEvent(work.now, reason.value, packet))

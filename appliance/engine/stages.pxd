@@ -2,6 +2,7 @@ cimport cython
 from appliance.decode.quoted cimport embedded
 from appliance.engine.arrival cimport checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.inspection cimport prevents, run_rules
+from appliance.engine.lifecycle cimport rest
 from appliance.engine.parts cimport Parts
 from appliance.engine.work cimport Work
 from appliance.firewall.firewall cimport Firewall
@@ -18,6 +19,7 @@ from appliance.stream.result cimport StreamResult
 cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 cdef object ACCEPTED, _NONE, _BYPASS, _ACCEPT
 cdef bint _CONTINUE, _STOP
+cdef int _CLOSED
 
 @cython.locals(packet=Packet, flow=Flow, table=FlowTable)
 cpdef bint find_flow(Parts pipe, Work work) except -1

@@ -14,12 +14,21 @@ from appliance.engine import applications, exceptions, overload, settle, swap
 from appliance.engine.arrival import checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.counters import count_session
 from appliance.engine.inspection import prevents, run_rules
+from appliance.engine.lifecycle import rest
 from appliance.engine.work import Work
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
 from appliance.model.event import AnomalyEvent, NoticeEvent
-from appliance.model.flow import F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, Flow
+from appliance.model.flow import (
+    F_BYPASS,
+    F_DROPPED,
+    F_MISSED,
+    F_NO_PAYLOAD_INSPECT,
+    F_SWAPPED,
+    Flow,
+    FlowState,
+)
 from appliance.model.mark import SETTLED
 from appliance.model.packet import (
     PROTO_ICMP,
@@ -39,6 +48,7 @@ _NONE = Reason.NONE
 _BYPASS, _ACCEPT = Verdict.BYPASS, Verdict.ACCEPT
 _CONTINUE = False
 _STOP = True
+_CLOSED = int(FlowState.CLOSED)
 
 
 def _refuse_unreadable(pipe: Pipeline, work: Work) -> bool:
@@ -294,12 +304,16 @@ def detect(pipe: Pipeline, work: Work) -> bool:
 def log_application(pipe: Pipeline, work: Work) -> bool:
     """Report finished transactions and files, then let go of them."""
     flow = work.flow
-    if flow is not None and flow.app is not None:
+    if flow is None:
+        return _CONTINUE
+    if flow.app is not None:
         pipe.log_app(flow, work.now, work.packet, work.events)
         if pipe.let_go and flow.app_proto in pipe.let_go:
             parser = flow.app.parser
             if parser is not None and parser.bypass and not flow.flags & F_BYPASS:
                 pipe.bypass(flow)
+    if flow.state == _CLOSED and flow.detect is not None:
+        rest(flow)
     return _CONTINUE
 
 

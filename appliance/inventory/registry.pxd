@@ -1,6 +1,6 @@
 import cython
 
-from appliance.model.origin cimport Origin
+from appliance.model.origin cimport Origin, Vouched
 from appliance.model.packet cimport Packet
 
 cdef int _ARP, _RARP, _DHCP_SERVER, PROTO_IGMP, PROTO_UDP
@@ -17,6 +17,8 @@ cdef class Registry:
     cpdef _put(self, old, new)
     @cython.locals(index=Py_ssize_t)
     cpdef own(self, interface)
+    @cython.locals(vouched=Vouched)
+    cpdef admit(self, Packet packet, Origin origin)
     cpdef place(self, Packet packet, Origin origin)
     cpdef check_port(self, Packet packet, Origin origin)
     cpdef identify(self, Packet packet)

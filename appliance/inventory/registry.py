@@ -9,7 +9,7 @@ from appliance.config.addresses import packed
 from appliance.inventory.intervals import IntervalMap
 from appliance.inventory.inventory import Inventory, differing
 from appliance.model.identity import VmInterface
-from appliance.model.origin import Origin
+from appliance.model.origin import Origin, Vouched
 from appliance.model.packet import PROTO_IGMP, PROTO_UDP, Packet
 from appliance.model.verdict import Reason
 
@@ -104,6 +104,23 @@ class Registry:
     def find(self, uuid: str, name: str) -> VmInterface | None:
         """Give the interface of a VM by the VM's UUID and the interface's name."""
         return self._by_identity.get((uuid, name))
+
+    def admit(self, packet: Packet, origin: Origin) -> Reason | None:
+        """Find the interfaces at both ends of a frame, and say what is wrong with the sender's addresses.
+
+        It is :meth:`place` and :meth:`check_port` in one. What is told of a VM's port and its usual address
+        is kept, since nearly all of its packets have it.
+        """
+        vouched = origin.vouched
+        if vouched is not None and vouched.covers(self, packet):
+            packet.src_if, packet.dst_if = vouched.source, vouched.target
+            return None
+        self.place(packet, origin)
+        reason = self.check_port(packet, origin)
+        # Not without an address of its own: then more than the addresses decides (a DHCP server's port).
+        if reason is None and packet.src_if is not None and packet.src and packet.src[0] and packet.eth_src:
+            origin.vouched = Vouched(self, packet)
+        return reason
 
     def place(self, packet: Packet, origin: Origin) -> None:
         """Set ``src_if`` and ``dst_if`` to what is behind the ports that the frame used."""

@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 from appliance.model.identity import VmInterface
+from appliance.model.packet import Packet
 
 UNKNOWN = -1
 ORIGINAL = 0
 REPLY = 1
+
+
+class Vouched:
+    """A sender that was found to be who it says it is: the next packet of the same needs no other look.
+
+    ``by`` is who has looked, an inventory's registry: another one looks again. ``source`` and ``target`` are
+    the interfaces that it found.
+    """
+
+    __slots__ = ("address", "by", "ethertype", "mac", "source", "target")
+
+    def __init__(self, by: object, packet: Packet) -> None:
+        """Keep what ``packet`` says of its sender."""
+        self.by: object = by
+        self.mac: bytes = packet.eth_src
+        self.address: bytes = packet.src
+        self.ethertype: int = packet.ethertype
+        self.source: VmInterface | None = packet.src_if
+        self.target: VmInterface | None = packet.dst_if
+
+    def covers(self, by: object, packet: Packet) -> bool:
+        """Tell whether this packet is of the same sender."""
+        if self.by is not by or self.ethertype != packet.ethertype:
+            return False
+        return self.mac == packet.eth_src and self.address == packet.src
 
 
 class Origin:
@@ -27,7 +53,8 @@ class Origin:
     65,531: up to 4 of IPv4, up to 44 of IPv6, more only of jumbograms. The frame has zeros in the place of
     up to 44.
 
-    Frames share origins: they are never changed once the source has made them.
+    Frames share origins: they are never changed once the source has made them, but for ``vouched``: the
+    sender seen last here, where nothing was wrong with it.
     """
 
     __slots__ = (
@@ -41,6 +68,7 @@ class Origin:
         "target",
         "unmapped",
         "unseen",
+        "vouched",
         "zone",
     )
 
@@ -63,6 +91,7 @@ class Origin:
         self.segments: bool = False
         self.unmapped: bool = False
         self.unseen: int = 0
+        self.vouched: Vouched | None = None
 
     @property
     def place(self) -> int:

@@ -77,6 +77,20 @@ def test_no_run_passes_a_packet_that_is_still_judged():
     assert read(out.take()) == [(False, 0, 2, 0)]
 
 
+def test_runs_of_those_judged_in_order_go_on_before_the_rest():
+    out = box(*range(5, 13))
+    for first in (5, 8, 11):
+        for number in range(first, min(first + 3, 13)):
+            out.judged(number, ACCEPT)
+        assert read(out.take()) == [(True, 1, min(first + 2, 12), 0)]
+    out.received(13)
+    out.received(14)
+    out.judged(14, ACCEPT)
+    assert read(out.take()) == [(False, 1, 14, 0)]
+    out.judged(13, DROP)
+    assert read(out.take()) == [(False, 0, 13, 0)]
+
+
 def test_a_number_left_out_is_never_accepted_by_a_run():
     out = box(1, 2, 4, 5)
     for number in (1, 2, 4, 5):

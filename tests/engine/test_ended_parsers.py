@@ -51,3 +51,33 @@ def test_late_data_of_an_ended_connection_is_no_new_request():
     assert flow.app.parser is None
     live.events += live.engine.finish(live.now)
     assert sum(isinstance(one, AppEvent) for one in live.events) == 1
+
+
+def test_an_ended_connection_keeps_nothing_for_rules():
+    live, tcp, flow = ended(REQUEST, ANSWER)
+    assert flow.detect is None
+    live.send(tcp.packet("FA"))  # it comes again: the acknowledgement was lost
+    live.events += live.engine.finish(live.now)
+    assert not live.alerts()
+    assert sum(isinstance(one, FlowEvent) for one in live.events) == 1
+
+
+def test_what_comes_last_is_looked_at_before():
+    live, _, flow = ended(REQUEST, ANSWER, REQUEST.replace(b"/a", b"/evil"))
+    assert live.alerts() == [1]
+    live.events += live.engine.finish(live.now)
+    assert live.alerts() == [1]
+    assert flow.app.proto == "http"
+
+
+def test_an_unfinished_connection_is_looked_at_when_it_ends():
+    rule = 'alert http any any -> any any (http.response_body; content:"tail"; endswith; sid:2;)'
+    live, tcp = Live(one_policy(inspection="{mode: detect}"), rule), Tcp()
+    for packet in tcp.open():
+        live.send(packet)
+    live.send(tcp.say(REQUEST))
+    live.send(tcp.say(b"HTTP/1.1 200 OK\r\n\r\nsome tail", back=True))  # its length is told by its end
+    flow = live.send(tcp.packet("A")).flow
+    assert flow.detect is not None
+    live.events += live.engine.finish(live.now)
+    assert live.alerts() == [2]

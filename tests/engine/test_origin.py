@@ -68,6 +68,27 @@ def test_interfaces_of_an_older_inventory_are_found_by_identity():
     assert live.send(udp(), source=Live(one_policy(), vms=vm).a).packet.src_if is None
 
 
+def test_an_honest_sender_is_no_voucher_for_the_next():
+    live = Live(one_policy())
+    where = Origin(live.a, live.b)
+    whole = Ether(src=MAC_A, dst=MAC_B) / IP(src=A, dst=B) / UDP()
+    forged = Ether(src=MAC_A, dst=MAC_B) / IP(src="10.0.0.9", dst=B) / UDP()
+    other = Ether(src=MAC_B, dst=MAC_B) / IP(src=A, dst=B) / UDP()
+    said = [live.send(one, origin=where).decision.reason for one in (whole, forged, whole, other, whole)]
+    assert said == [Reason.NONE, Reason.SPOOFED_IP, Reason.NONE, Reason.SPOOFED_MAC, Reason.NONE]
+    arp = Ether(src=MAC_A, dst=MAC_B) / ARP(hwsrc=MAC_A, psrc="10.0.0.9")
+    assert live.send(arp, origin=where).decision.reason is Reason.SPOOFED_ARP
+
+
+def test_another_inventory_looks_again():
+    live = Live(one_policy())
+    where = Origin(live.a, live.b)
+    assert live.send(udp(), origin=where).decision.reason is Reason.NONE
+    moved = Live(one_policy(), vms=VMS.replace(f"addresses: [{A}]", "addresses: [10.0.0.9]"))
+    assert moved.send(udp(), origin=where).decision.reason is Reason.SPOOFED_IP
+    assert live.send(udp(), origin=where).decision.reason is Reason.NONE
+
+
 @pytest.mark.parametrize(
     ("frame", "uplink", "reason"),
     [

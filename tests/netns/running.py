@@ -148,6 +148,7 @@ class Running:
 
     def fresh_status(self) -> dict[str, Any]:
         """Give its status after every worker and the kernel have told their counters once more."""
+        self.status()  # the kernel's are read more often while somebody asks
         time.sleep(2.2)
         return self.status()
 

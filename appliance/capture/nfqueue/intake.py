@@ -19,10 +19,11 @@ _GONE: Final = (1, 19)  # EPERM, ENODEV: the queue is not, or no longer, this so
 QUEUE_SHIFT: Final = 32
 _SHIFT: Final = QUEUE_SHIFT  # declared as a C integer beside this file
 _NUMBER: Final = 0xFFFFFFFF
+_TCP: Final = 6
 
 
 class Intake:
-    """Reads datagrams of the socket; counts what it saw.
+    """Reads datagrams of the socket; counts what it saw, and in ``segments`` those of TCP since it was reset.
 
     ``lost`` is the error number with which the kernel refused a verdict for good, 0 while all is well. A
     frame's token is its queue's number and, in the lower 32 bits, the packet's.
@@ -38,6 +39,7 @@ class Intake:
         "outboxes",
         "received",
         "refused",
+        "segments",
     )
 
     def __init__(self, framer: Framer, outboxes: dict[int, Outbox]) -> None:
@@ -50,6 +52,7 @@ class Intake:
         self.bytes: int = 0
         self.malformed: int = 0
         self.refused: int = 0
+        self.segments: int = 0
         self.lost: int = 0
 
     def take(
@@ -104,6 +107,8 @@ class Intake:
             outbox.judged(number, outbox.fallback)
             return
         self.received += 1
+        if _is_tcp(data, message.payload_off, message.payload_len):
+            self.segments += 1
         token = queue << _SHIFT | number
         frame = self._framer.frame(data, view, message, now, self.received, token)
         self.bytes += frame.wirelen
@@ -137,6 +142,14 @@ class Intake:
         self.refused += 1
         if error in _GONE:
             self.lost = error
+
+
+def _is_tcp(data: bytearray, at: int, size: int) -> bool:
+    """Tell whether an IP packet is TCP; one of IPv6 with other headers before it is not recognised."""
+    if size < 20:
+        return False
+    version = data[at] >> 4
+    return (version == 4 and data[at + 9] == _TCP) or (version == 6 and data[at + 6] == _TCP)
 
 
 def _native32(data: bytearray, at: int) -> int:

@@ -20,7 +20,8 @@ from appliance.model.verdict import Decision
 
 _LARGE = 16_384  # mean bytes of a message above which a batch is kept small, to stay in the processor's cache
 _FEW = 16
-_MANY = 8  # verdicts that are worth waking another processor for; with fewer the packet would wait for that
+_GROUP = 16  # datagrams that are sent on together
+_MANY = 32  # verdicts that are worth waking another processor for, those of TCP counted twice; see `flush`
 
 
 class NetlinkReader:
@@ -49,6 +50,7 @@ class NetlinkReader:
         }
         self._intake: Intake = Intake(self._framer, self._outboxes)
         self._oversized: int = 0
+        self._noted: int = 0  # verdicts since the last were sent
 
     def filenos(self) -> tuple[int, ...]:
         """Give the socket's descriptor."""
@@ -99,23 +101,36 @@ class NetlinkReader:
         self._link.early.clear()
 
     def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
-        """Note a verdict. With ``mark`` 0 the packet keeps the mark that it has."""
-        self._intake.verdict(token, decision, mark)
+        """Note a verdict. With ``mark`` 0 the packet keeps the mark that it has.
+
+        Datagrams are sent on a few at a time, so that who they are for reads some while others are judged:
+        many at once are too many for its buffer.
+        """
+        intake = self._intake
+        intake.verdict(token, decision, mark)
+        self._noted += 1
+        if self._noted >= _GROUP and not intake.segments:
+            self.flush()
 
     def flush(self) -> None:
         """Send all verdicts noted, with one system call for each queue.
+
+        Many go by a thread of their own. With few the packets would wait for that one to wake up. What they
+        set going counts: the receiver of a TCP segment answers at once, within the same call.
 
         Raises:
             CaptureError: the socket does not take them.
         """
         for outbox in self._outboxes.values():
-            many = len(outbox) >= _MANY
+            waiting = len(outbox)
+            many = waiting + min(waiting, self._intake.segments) >= _MANY
             data = outbox.take()
             if data:
                 try:
                     self._courier.send(data, many)
                 except OSError as problem:
                     raise CaptureError(f"verdicts: {problem.strerror}") from problem
+        self._intake.segments = self._noted = 0
 
     def swap_ports(self, ports: PortMap) -> None:
         """Use other ports from the next frame on."""

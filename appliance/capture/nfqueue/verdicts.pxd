@@ -9,6 +9,7 @@ cpdef long long code_of(decision, long long mark) except -1
 cdef class Outbox:
     cdef public int queue
     cdef public long long fallback, last, open, sent
+    cdef long long _front
     cdef public bint holes
     cdef list _ids, _codes
     cdef tuple _heads
@@ -23,5 +24,7 @@ cdef class Outbox:
     @cython.locals(mark=cython.longlong)
     cdef bytes _one(self, long long number, long long code, int kind)
 
+@cython.locals(number=cython.longlong)
+cdef bint _follow(list ids, long long front) except -1
 @cython.locals(last=cython.longlong, number=cython.longlong)
 cdef bint _rising(list ids) except -1

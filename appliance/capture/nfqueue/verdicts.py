@@ -43,11 +43,13 @@ def code_of(decision: Decision, mark: int) -> int:
 class Outbox:
     """Verdicts of one queue. ``open`` counts packets that were received and not judged yet.
 
+    Verdicts can be taken while some are open: as runs too, where packets were judged in their order.
+
     ``fallback`` is what becomes of packets whose message could not be read: ``DROP`` or ``ACCEPT``.
     ``holes`` says that there may be such packets below ``last``, the highest number received.
     """
 
-    __slots__ = ("_codes", "_heads", "_ids", "fallback", "holes", "last", "open", "queue", "sent")
+    __slots__ = ("_codes", "_front", "_heads", "_ids", "fallback", "holes", "last", "open", "queue", "sent")
 
     def __init__(self, queue: int, fallback: int, adopted: bool = False) -> None:
         """Collect for ``queue``; if ``adopted``, it may hold packets that its last owner left."""
@@ -57,6 +59,7 @@ class Outbox:
         self.holes: bool = adopted
         self.open: int = 0
         self.sent: int = 0
+        self._front: int = -1  # the number before which all verdicts were taken, where that is known
         self._ids: list[int] = []
         self._codes: list[int] = []
         self._heads: tuple[bytes, ...] = (
@@ -70,6 +73,8 @@ class Outbox:
         """Note a packet that will be judged; a number that was left out means a message that was lost."""
         if number != self.last + 1 and self.last >= 0:
             self.holes = True
+        if self.open == 0 and not self._ids:
+            self._front = number
         self.last = number
         self.open += 1
 
@@ -88,10 +93,11 @@ class Outbox:
         """Give all that there is to send, as netlink messages in a row, and forget it."""
         ids, codes = self._ids, self._codes
         self.sent += len(ids)
-        runs = self.open == 0 and not self.holes
+        runs = not self.holes and (self.open == 0 or _follow(ids, self._front))
         if runs and not _rising(ids):
             runs = self._sort()
             ids, codes = self._ids, self._codes
+        self._front = ids[-1] + 1 if runs and ids else -1
         out = (
             self._runs(ids, codes) if runs else [self._one(i, c, 0) for i, c in zip(ids, codes, strict=True)]
         )
@@ -130,6 +136,17 @@ class Outbox:
         if mark:
             return _MARKED.pack(self._heads[kind + 1], _VERDICT_HDR, code >> 32, number, _MARK_HDR, mark)
         return _PLAIN.pack(self._heads[kind], _VERDICT_HDR, code >> 32, number)
+
+
+def _follow(ids: list[int], front: int) -> bool:
+    """Tell whether these are the numbers from ``front`` on, none left out."""
+    if front < 0:
+        return False
+    for number in ids:
+        if number != front:
+            return False
+        front += 1
+    return True
 
 
 def _rising(ids: list[int]) -> bool:

@@ -58,7 +58,8 @@ class Commands:
 
     async def _status(self, request: Message, fds: list[int]) -> Any:
         del request, fds
-        return status(self._supervisor, time.time_ns())
+        now = self._supervisor.keeper.asked = time.time_ns()
+        return status(self._supervisor, now)
 
     async def _flows(self, request: Message, fds: list[int]) -> Any:
         del fds

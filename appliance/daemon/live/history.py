@@ -15,6 +15,7 @@ _FILE, _OLD = "vm-history.jsonl", "vm-history.old.jsonl"
 _EACH = 64  # events of one machine
 _MACHINES = 20_000  # of which events are kept; the one that was silent for longest is forgotten
 _MAX_FILE = 8 << 20  # bytes, after which the file is put aside; there is one older
+_MOST = 2 * _MAX_FILE  # bytes of events in memory: what the files give back after a restart
 _MAX_LINE = 4096
 
 Entry = dict[str, Any]
@@ -28,6 +29,7 @@ class History:
         self._path, self._old = folder / _FILE, folder / _OLD
         # Events as JSON, which takes a third of the room, and the name that each machine had last.
         self._events: OrderedDict[str, tuple[str, deque[bytes]]] = OrderedDict()
+        self._bytes = 0
         self._unsaved: list[Entry] = []
         for entry in (*_read(self._old), *_read(self._path)):
             self._add(entry)
@@ -40,11 +42,15 @@ class History:
 
     def _add(self, entry: Entry) -> None:
         uuid = entry["uuid"]
-        _, events = self._events.pop(uuid, ("", deque(maxlen=_EACH)))
+        _, events = self._events.pop(uuid, ("", deque()))
         events.append(json.dumps(entry, separators=(",", ":")).encode())
         self._events[uuid] = (entry["vm"], events)
-        while len(self._events) > _MACHINES:
-            self._events.popitem(last=False)
+        self._bytes += len(events[-1])
+        if len(events) > _EACH:
+            self._bytes -= len(events.popleft())
+        while len(self._events) > _MACHINES or self._bytes > _MOST:
+            _, (_, lost) = self._events.popitem(last=False)
+            self._bytes -= sum(len(event) for event in lost)
 
     def of(self, uuid: str) -> list[Entry]:
         """Give the events of a machine, the oldest first."""

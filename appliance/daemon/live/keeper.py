@@ -18,6 +18,8 @@ from appliance.kernel.probe import choose, probe
 _SECOND = 1_000_000_000
 _MINUTE = 60 * _SECOND
 _AUDIT = 10 * _SECOND
+_COUNT = 5 * _SECOND  # between two looks at counters: each takes six processes, 10 ms and more of one core
+_WATCHED = 10 * _SECOND  # for so long after somebody has asked for them they are read with every tick
 _MAX_TROUBLES = 100
 
 
@@ -32,11 +34,13 @@ class Keeper:
         """
         self.counters: dict[str, Any] = {}
         self.applied = False
+        self.asked = 0  # when somebody asked for the counters last, in ns
         self._driver: Driver | None = None
         self._options: KernelOptions | None = None
         self._timed = False
         self._minute = 0
         self._audited = 0
+        self._counted = 0
         self._troubles: deque[str] = deque(maxlen=_MAX_TROUBLES)
         if appliance.document.bridges:
             self._options = options_of(appliance)
@@ -78,11 +82,13 @@ class Keeper:
         return {port: frozenset(macs) for port, macs in found.items()}
 
     def tick(self, now: int) -> None:
-        """Read the kernel's counters; every ten seconds look for what somebody else has changed."""
+        """Read the kernel's counters, and look for what somebody else has changed, both when it is time."""
         if self._driver is None or not self.applied:
             return
         try:
-            self.counters = {name: asdict(counts) for name, counts in self._driver.counters().items()}
+            if now - self._counted >= _COUNT or now - self.asked < _WATCHED:
+                self._counted = now
+                self.counters = {name: asdict(counts) for name, counts in self._driver.counters().items()}
             if now - self._audited >= _AUDIT:
                 self._audited = now
                 self._troubles.extend(drift.what for drift in self._driver.audit())

@@ -5,6 +5,7 @@ from appliance.engine.work cimport Result
 
 cdef int BLOCKED, SETTLED
 cdef object ACCEPTED, _REJECT
+cdef int _LINGER
 cdef long long _GLANCE, _LOOK, _SECOND
 
 cdef class Worker:
@@ -17,6 +18,8 @@ cdef class Worker:
     cdef long long _room, _full, _next_glance, _next_look, _next_report
     @cython.locals(frames=list, frame=Frame, idle=bint)
     cpdef run(self)
+    @cython.locals(frames=list)
+    cpdef list _linger(self)
     @cython.locals(result=Result, bits=int)
     cpdef _judge(self, Frame frame)
     @cython.locals(now=cython.longlong)

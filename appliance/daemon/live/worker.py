@@ -16,6 +16,7 @@ from appliance.model.mark import BLOCKED, SETTLED, mark_of
 from appliance.model.verdict import ACCEPTED, Verdict
 
 _WAIT = 200  # ms without a packet after which other work is looked at
+_LINGER = 40  # tries to receive, some 40 µs in all, before going to sleep: waking up takes that long
 _GLANCE = 5_000_000  # ns between looks at orders while packets come: a machine that moves waits for some
 _LOOK = 50_000_000  # ns between looks at everything else
 _SECOND = 1_000_000_000
@@ -96,7 +97,7 @@ class Worker:
     def run(self) -> None:
         """Judge packets until told to stop."""
         while not self.stopping:
-            frames = self.source.receive(0)
+            frames = self.source.receive(0) or self._linger()
             if not frames:
                 self.reports.flush()
                 idle = not self._poll.poll(0 if self.busy else _WAIT) and not self.busy
@@ -106,6 +107,14 @@ class Worker:
                 self._judge(frame)
             self.source.flush()
             self._others(False)
+
+    def _linger(self) -> list[Frame]:
+        """Try again for a moment: where there is traffic the next packet is near."""
+        for _ in range(_LINGER):
+            frames = self.source.receive(0)
+            if frames:
+                return frames
+        return []
 
     def _judge(self, frame: Frame) -> None:
         result = self.engine.process(
