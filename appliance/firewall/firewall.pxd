@@ -7,6 +7,7 @@ from appliance.firewall.limits cimport Tallies, Tally
 from appliance.firewall.scan cimport Blocks
 from appliance.firewall.subject cimport Subject, of_flow, of_packet
 from appliance.model.flow cimport Flow
+from appliance.model.identity cimport VmInterface
 from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpSession
 
@@ -37,7 +38,7 @@ cdef class Firewall:
     cpdef FlowVerdict _verdict(self, object judgement, Flow flow, list ends, long long now)
     @cython.locals(subject=Subject, found=tuple, end=tuple)
     cpdef tuple judge_ends(self, Packet packet, Flow flow, list ends, long long now, int depth=*)
-    @cython.locals(opening=bint, tallies=list, end=tuple, tally=Tally)
+    @cython.locals(opening=bint, tallies=list, end=tuple, tally=Tally, interface=VmInterface)
     cpdef object _count(self, Packet packet, FlowVerdict verdict, list ends, long long now)
     @cython.locals(judged=FlowVerdict)
     cpdef bint final(self, Flow flow) except -1

@@ -274,8 +274,11 @@ class Firewall:
         return False
 
     def _limits_half_open(self, flow: Flow) -> bool:
-        ends = (self.bound.policy_of(flow.client_if), self.bound.policy_of(flow.server_if))
-        return any(end is not None and end.stateful.limits.half_open for end in ends)
+        for one in (flow.client_if, flow.server_if):
+            policy = self.bound.policy_of(one)
+            if policy is not None and policy.stateful.limits.half_open:
+                return True
+        return False
 
     def flow_established(self, flow: Flow) -> None:
         """Take note that both ends have answered each other: the connection is no longer half open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from appliance.model.identity import Vm, VmInterface
 
@@ -22,7 +22,7 @@ def build(vms: list[tuple[Vm, list[VmInterface]]]) -> Inventory:
     interfaces: list[VmInterface] = []
     for vm, members in vms:
         for member in members:
-            interfaces.append(_numbered(vm, member, len(interfaces)))
+            interfaces.append(member.numbered(len(interfaces), vm))
     return Inventory(tuple(vm for vm, _ in vms), tuple(interfaces))
 
 
@@ -39,7 +39,7 @@ def exchanged(before: Inventory, vms: Iterable[tuple[Vm, list[VmInterface]]]) ->
         if place == len(all_vms) or all_vms[place].uuid != vm.uuid or end - first != len(members):
             return None
         all_vms[place] = vm
-        interfaces[first:end] = [_numbered(vm, one, first + n) for n, one in enumerate(members)]
+        interfaces[first:end] = [one.numbered(first + n, vm) for n, one in enumerate(members)]
     return Inventory(tuple(all_vms), tuple(interfaces))
 
 
@@ -49,7 +49,3 @@ def differing(before: Inventory, now: Inventory) -> list[int] | None:
         return None
     pairs = zip(before.interfaces, now.interfaces, strict=True)
     return [new.index for old, new in pairs if old is not new]
-
-
-def _numbered(vm: Vm, one: VmInterface, index: int) -> VmInterface:
-    return replace(one, index=index, vm=vm)

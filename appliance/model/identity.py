@@ -24,24 +24,45 @@ class Prefix:
     last: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class VmInterface:
-    """One network interface of a VM: what a policy binds to.
+    """One network interface of a VM: what a policy binds to. It does not change.
 
     ``index`` is dense within one inventory, so that per-interface tables are lists. ``port`` names the
     device on the switch that the interface is plugged into, "" where nobody has said so.
     Equality is identity: an inventory makes each interface once.
     """
 
-    index: int
-    vm: Vm
-    name: str
-    mac: bytes
-    network: str = ""
-    vlan: int | None = None
-    addresses: tuple[Prefix, ...] = ()
-    tags: frozenset[str] = frozenset()
-    port: str = ""
+    __slots__ = ("addresses", "index", "mac", "name", "network", "port", "tags", "vlan", "vm")
+
+    def __init__(
+        self,
+        index: int,
+        vm: Vm,
+        name: str,
+        mac: bytes,
+        network: str = "",
+        vlan: int | None = None,
+        addresses: tuple[Prefix, ...] = (),
+        tags: frozenset[str] = frozenset(),
+        port: str = "",
+    ) -> None:
+        """Describe an interface; see the class for the meaning."""
+        self.index: int = index
+        self.vm: Vm = vm
+        self.name: str = name
+        self.mac: bytes = mac
+        self.network: str = network
+        self.vlan: int | None = vlan
+        self.addresses: tuple[Prefix, ...] = addresses
+        self.tags: frozenset[str] = tags
+        self.port: str = port
+
+    def numbered(self, index: int, vm: Vm) -> VmInterface:
+        """Give the same interface in another place, of another machine."""
+        one = self
+        return VmInterface(
+            index, vm, one.name, one.mac, one.network, one.vlan, one.addresses, one.tags, one.port
+        )
 
     @property
     def label(self) -> str:

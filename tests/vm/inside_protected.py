@@ -23,9 +23,15 @@ from appliance.inventory.ports import NO_VLAN, Port
 from appliance.kernel.driver import KernelDriver
 from appliance.kernel.options import Datapath, KernelOptions
 from appliance.kernel.plan import desired
+from appliance.model.identity import VmInterface
 
 CLOSED = "policies: [{name: p, default_action: allow}]\ndefault: p\n"
 OPEN = "policies: [{name: p, default_action: allow, fail: open}]\ndefault: p\n"
+
+
+def unplugged(one: VmInterface) -> VmInterface:
+    """Give the same interface where nobody says which port it has."""
+    return VmInterface(one.index, one.vm, one.name, one.mac, one.network, one.vlan, one.addresses, one.tags)
 
 
 class Protected:
@@ -87,7 +93,7 @@ def stitched(policies: str = CLOSED, machines: int = 2) -> Iterator[Protected]:
             )
         )
         made.inventory = build(
-            [(v.vm, [replace(v, port="")]) for v in sorted(known.interfaces, key=lambda one: one.index)]
+            [(v.vm, [unplugged(v)]) for v in sorted(known.interfaces, key=lambda one: one.index)]
         )
         devices = [Device(name, index_of(switch, name), b"", "br0", vlan) for name, vlan in vlans.items()]
         found = locate(devices, [BridgeDocument(name="br0")], made.inventory, {})

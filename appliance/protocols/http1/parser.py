@@ -34,7 +34,8 @@ class HttpParser(Conversation):
     def open(self, flow: Flow, app: AppSettings, carried: Any) -> None:
         """Learn the server, and what is wanted of files."""
         config = self._configs.of(flow.server)
-        self.use(config)
+        if config is not self.config:
+            self.use(config)
         self.server_port = flow.sport
         self.files = FileTracker.of(
             app, max(app.file_limit, config.request_body_limit, config.response_body_limit)
