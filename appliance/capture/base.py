@@ -91,7 +91,13 @@ class LiveSource(Protocol):
         ...
 
     def verdict(self, token: int, decision: Decision, mark: int = 0) -> None:
-        """Note the decision about a frame; it is sent by ``flush``. A source that only watches ignores it."""
+        """Note the decision about a frame; it is sent by ``flush`` at the latest.
+
+        A source that only watches ignores it.
+
+        Raises:
+            CaptureError: verdicts were due to be sent, and could not be.
+        """
         ...
 
     def flush(self) -> None:

@@ -105,6 +105,9 @@ class NetlinkReader:
 
         Datagrams are sent on a few at a time, so that who they are for reads some while others are judged:
         many at once are too many for its buffer.
+
+        Raises:
+            CaptureError: the socket does not take them.
         """
         intake = self._intake
         intake.verdict(token, decision, mark)
