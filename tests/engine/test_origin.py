@@ -76,8 +76,19 @@ def test_an_honest_sender_is_no_voucher_for_the_next():
     other = Ether(src=MAC_B, dst=MAC_B) / IP(src=A, dst=B) / UDP()
     said = [live.send(one, origin=where).decision.reason for one in (whole, forged, whole, other, whole)]
     assert said == [Reason.NONE, Reason.SPOOFED_IP, Reason.NONE, Reason.SPOOFED_MAC, Reason.NONE]
+    assert where.vouched is not None
     arp = Ether(src=MAC_A, dst=MAC_B) / ARP(hwsrc=MAC_A, psrc="10.0.0.9")
     assert live.send(arp, origin=where).decision.reason is Reason.SPOOFED_ARP
+
+
+def test_nobody_vouches_for_who_has_no_address_yet():
+    live = Live(one_policy())
+    where = Origin(live.a, live.b)
+    asks = Ether(src=MAC_A, dst=MAC_B) / IP(src="0.0.0.0", dst=B) / UDP(dport=67)  # noqa: S104 - in a packet
+    other = Ether(src=MAC_A, dst=MAC_B) / IP(src="0.0.0.0", dst=B) / UDP(dport=80)  # noqa: S104 - in a packet
+    said = [live.send(one, origin=where).decision.reason for one in (asks, other)]
+    assert said == [Reason.NONE, Reason.SPOOFED_IP]
+    assert where.vouched is None
 
 
 def test_another_inventory_looks_again():

@@ -97,7 +97,8 @@ class Outbox:
         if runs and not _rising(ids):
             runs = self._sort()
             ids, codes = self._ids, self._codes
-        self._front = ids[-1] + 1 if runs and ids else -1
+        if ids:
+            self._front = ids[-1] + 1 if runs else -1
         out = (
             self._runs(ids, codes) if runs else [self._one(i, c, 0) for i, c in zip(ids, codes, strict=True)]
         )
