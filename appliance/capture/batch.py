@@ -8,9 +8,14 @@ import os
 import socket
 import sys
 
+import cython
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _MSG_DONTWAIT = 0x40
 _MSG_TRUNC = 0x20
+
+_AGAIN = errno.EAGAIN
+_INTERRUPTED = errno.EINTR
 
 _SO_RCVBUFFORCE = 33
 
@@ -59,20 +64,21 @@ class Batch:
 
     def __init__(self, count: int, size: int, control: int = 0, name: int = 0) -> None:
         """Set the buffers aside; the memory of one is touched when a datagram needs it."""
-        self.count = count
-        self.size = size
-        self.control = control
-        self.name = name
-        self.data = bytearray(count * size)
-        self.controls = bytearray(count * control)
-        self.names = bytearray(count * name)
-        self.view = memoryview(self.data)
+        self.count: int = count
+        self.size: int = size
+        self.control: int = control
+        self.name: int = name
+        self.data: bytearray = bytearray(count * size)
+        self.controls: bytearray = bytearray(count * control)
+        self.names: bytearray = bytearray(count * name)
+        self.view: memoryview = memoryview(self.data)
         self._iovecs = (_Iovec * count)()
         memory = bytearray(count * ctypes.sizeof(_Mmsghdr))
         self._headers = (_Mmsghdr * count).from_buffer(memory)
-        self._numbers = memoryview(memory).cast("I")
-        data = _address(self.data)
-        controls, names = _address(self.controls), _address(self.names)
+        self._address: int = ctypes.addressof(self._headers)
+        self._numbers: memoryview = memoryview(memory).cast("I")
+        data = _place(self.data)
+        controls, names = _place(self.controls), _place(self.names)
         for i in range(count):
             self._iovecs[i] = _Iovec(data + i * size, size)
             header = self._headers[i].hdr
@@ -96,23 +102,29 @@ class Batch:
         Raises:
             OSError: the call failed, also with ENOBUFS where the kernel reports that something was lost.
         """
-        while True:
-            got = int(_LIBC.recvmmsg(fd, self._headers, min(most, self.count), _MSG_DONTWAIT, None))
-            if got >= 0:
-                return got
-            number = ctypes.get_errno()
-            if number == errno.EAGAIN:
-                return 0
-            if number != errno.EINTR:
-                raise OSError(number, os.strerror(number))
+        got = -_INTERRUPTED
+        while got == -_INTERRUPTED:
+            got = self._ask(fd, min(most, self.count))
+        if got >= 0:
+            return got
+        if got == -_AGAIN:
+            return 0
+        raise OSError(-got, os.strerror(-got))
+
+    def _ask(self, fd: int, most: int) -> int:
+        """Make the call once; minus the error number where it fails."""
+        if cython.compiled:
+            return c_receive(fd, self._address, most)  # type: ignore[name-defined,no-any-return] # noqa: F821 - beside this file
+        got = int(_LIBC.recvmmsg(fd, self._headers, most, _MSG_DONTWAIT, None))
+        return got if got >= 0 else -ctypes.get_errno()
 
     def done(self, count: int) -> None:
         """Make the first ``count`` buffers ready for the next ``receive``; needed with control or name."""
         self._reset(count)
 
-    def sizes(self, count: int) -> list[int]:
-        """Give the lengths of the first ``count`` datagrams, as far as they fitted in."""
-        return self._numbers[_LEN : count * _STRIDE : _STRIDE].tolist()
+    def length(self, index: int) -> int:
+        """Give the length of a datagram, as far as it fitted in."""
+        return self._numbers[index * _STRIDE + _LEN]
 
     def cut(self, index: int) -> bool:
         """Tell whether a datagram was longer than its buffer."""
@@ -123,5 +135,5 @@ class Batch:
         return self._numbers[index * _STRIDE + _CONTROLLEN]
 
 
-def _address(buffer: bytearray) -> int:
+def _place(buffer: bytearray) -> int:
     return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer)) if buffer else 0

@@ -137,7 +137,8 @@ class TapSource:
     def _take(self, device: str, got: int, frames: list[Frame]) -> None:
         batch = self._batch
         now = self._clock()
-        for i, size in enumerate(batch.sizes(got)):
+        for i in range(got):
+            size = batch.length(i)
             if size < _VNET + 14:
                 self._counters.malformed += 1
                 continue

@@ -85,7 +85,8 @@ class NetlinkReader:
         data, view, step = batch.data, batch.view, batch.size
         now = self._clock()
         start = total = 0
-        for i, size in enumerate(batch.sizes(got)):
+        for i in range(got):
+            size = batch.length(i)
             if size == step and batch.cut(i):
                 self._oversized += 1
             self._intake.take(data, view, start, start + size, now, frames)
