@@ -51,8 +51,8 @@ def resident(pid: int = 0) -> int:
 
 
 # Looks between which all objects are gone through when no packet comes, a minute of traffic.
-_MANY = 1200
-_STEP = 20  # looks between two at the memory held
+_MANY = 6000
+_STEP = 100  # looks between two at the memory held
 _ROOM = 256 << 20
 
 
@@ -74,7 +74,7 @@ class Collector:
         self._limit = self._next_limit()
 
     def look(self, *, idle: bool, loading: bool) -> None:
-        """Look at what came up since the last time; to be called every 50 ms or so.
+        """Look at what came up since the last time; to be called every 10 ms or so.
 
         ``idle`` says that no packet came for a while, ``loading`` that a thread is reading documents: those
         are left in peace, and out of sight once they are there (see :func:`settle`).

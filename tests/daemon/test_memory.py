@@ -50,7 +50,7 @@ def test_nothing_is_collected_between_looks_and_the_young_at_each():
 def test_what_has_lived_for_a_look_waits_until_no_packet_comes():
     collector = Collector(lambda: 0)
     seen = old_ring(collector)
-    for _ in range(1300):
+    for _ in range(6300):
         collector.look(idle=False, loading=False)
     assert seen() is not None
     collector.look(idle=True, loading=False)
@@ -60,7 +60,7 @@ def test_what_has_lived_for_a_look_waits_until_no_packet_comes():
 def test_an_idle_worker_does_not_go_through_everything_again_and_again():
     collector = Collector(lambda: 0)
     seen = old_ring(collector)
-    for _ in range(1300):
+    for _ in range(6300):
         collector.look(idle=True, loading=False)
     assert seen() is not None
 
@@ -70,11 +70,11 @@ def test_memory_that_has_grown_much_is_reason_enough():
     collector = Collector(lambda: memory[0])
     seen = old_ring(collector)
     memory[0] = 650 << 20
-    for _ in range(20):
+    for _ in range(100):
         collector.look(idle=False, loading=False)
     assert seen() is not None
     memory[0] = 660 << 20
-    for _ in range(20):
+    for _ in range(100):
         collector.look(idle=False, loading=False)
     assert seen() is None
 

@@ -6,7 +6,7 @@ from appliance.engine.work cimport Result
 cdef int BLOCKED, SETTLED
 cdef object ACCEPTED, _REJECT
 cdef int _LINGER
-cdef long long _GLANCE, _LOOK, _SECOND
+cdef long long _GLANCE, _TIDY, _LOOK, _SECOND
 
 cdef class Worker:
     cdef public object source, reports, rejecter, overload, takings, look, ended, report, tidy
@@ -15,7 +15,7 @@ cdef class Worker:
     cdef public bint stopping, busy
     cdef dict _running
     cdef object _clock, _poll
-    cdef long long _room, _full, _next_glance, _next_look, _next_report
+    cdef long long _room, _full, _next_glance, _next_tidy, _next_look, _next_report
     @cython.locals(frames=list, frame=Frame, idle=bint)
     cpdef run(self)
     @cython.locals(frames=list)
