@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.model.packet import Packet
+from appliance.model.taken import taken
 
 
 def tcp(packet: Packet) -> None:
@@ -46,35 +47,38 @@ def _timestamps(packet: Packet, at: int, end: int) -> None:
 
 def _options(packet: Packet, at: int, end: int) -> None:
     """Walk the options in ``frame[at:end]``: set ``packet.tcp_opts`` and what they say."""
-    frame = packet.frame
-    seen: list[int] = []
-    while at < end:
+    frame, kinds = packet.frame, _kinds
+    count = met = 0
+    while at < end and count < _ROOM:
         kind = frame[at]
-        if kind == 1:
-            seen.append(1)
+        if kind < 2:
+            kinds[count] = kind
+            count += 1
             at += 1
+            if kind == 0:
+                break
             continue
-        if kind == 0:
-            seen.append(0)
-            break
         if end - at < 2:
             break
         size = frame[at + 1]
         if size < 2 or size > end - at:
             packet.note("tcp.opt_invalid_len")
             break
+        once = _ONCE[kind]
         if kind == 8 and size == 10 and packet.ts_val < 0:
             packet.ts_val = _u32(frame, at + 2)
             packet.ts_ecr = _u32(frame, at + 6)
-        elif not _fits(kind, size):
+        elif not _FITS[kind * _ROW + size]:
             packet.note("tcp.opt_invalid_len")
-        elif kind in _ONCE and kind in seen:
+        elif once & met:
             packet.note("tcp.opt_duplicate")
         else:
             _take(packet, at, kind, size)
-        seen.append(kind)
+        met |= once
+        kinds[count] = kind
+        count += 1
         at += size
-    packet.tcp_opts = tuple(seen)
+    packet.tcp_opts = taken(kinds, count)
 
 
 def _u32(frame: bytes, off: int) -> int:
@@ -82,10 +86,15 @@ def _u32(frame: bytes, off: int) -> int:
     return high << 24 | frame[off + 1] << 16 | frame[off + 2] << 8 | frame[off + 3]
 
 
-_TIMESTAMPS = (1, 1, 8)
+_TIMESTAMPS = b"\x01\x01\x08"
+_ROOM = 40  # options that a header can hold: they are 40 bytes at most
+_ROW = 64  # a power of two above their lengths
+_kinds = bytearray(_ROOM)
 
-# MSS, window scale, SACK permitted, SACK, timestamps, fast open.
-_ONCE = frozenset({2, 3, 4, 5, 8, 34})
+# Those that may come once, a bit for each: MSS, window scale, SACK permitted, SACK, timestamps, fast open.
+_ONCE = bytes(
+    1 << (2, 3, 4, 5, 8, 34).index(kind) if kind in (2, 3, 4, 5, 8, 34) else 0 for kind in range(256)
+)
 
 # Lengths that options may have. Experimental ones (253, 254) are read as early fast open did (RFC 7413).
 _SIZES: dict[int, frozenset[int]] = {
@@ -100,12 +109,8 @@ _SIZES: dict[int, frozenset[int]] = {
     253: frozenset({4, 12}),
     254: frozenset({4, 12}),
 }
-
-
-def _fits(kind: int, size: int) -> bool:
-    """Tell whether an option has a length that its kind allows."""
-    sizes = _SIZES.get(kind)
-    return sizes is None or size in sizes
+# The same as one table: whether a length, in the row of a kind, is one that the kind allows.
+_FITS = bytes(kind not in _SIZES or size in _SIZES[kind] for kind in range(256) for size in range(_ROW))
 
 
 def _take(packet: Packet, at: int, kind: int, size: int) -> None:
