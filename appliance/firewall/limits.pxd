@@ -7,7 +7,7 @@ cdef class Tally:
     cdef public object credit
     cpdef refill(self, object limits, long long now)
     cpdef object refuses(self, object limits, bint tcp, bint opening, long long now)
-    cpdef take(self, object limits, bint half_open, bint opening)
+    cpdef take(self, bint half_open, bint rated)
     cpdef give_back(self, bint half_open)
 
 cdef class Tallies:
