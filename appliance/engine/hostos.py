@@ -30,9 +30,12 @@ class HostOs:
             (4 if net.version == 4 else 16, int(net.network_address), int(net.netmask), name)
             for net, name in nets
         ]
+        self._plain = not self._vms and not self._prefixes  # nothing is known of any address
 
     def of(self, address: bytes) -> str:
         """Name the OS of ``address`` (4 or 16 bytes), "" when nothing is known."""
+        if self._plain:
+            return ""
         found = self._known.get(address)
         if found is None:
             if len(self._known) >= _MAX_KNOWN:

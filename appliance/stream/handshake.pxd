@@ -37,8 +37,11 @@ cdef class Handshake:
     @cython.locals(rivals=list, peer=TcpPeer)
     cpdef bint _echoes(self, TcpSession session, Packet packet)
 
-    @cython.locals(chosen=TcpPeer, peer=TcpPeer)
+    @cython.locals(chosen=TcpPeer, client=TcpPeer)
     cpdef TcpPeer _asked(self, TcpSession session, Packet packet)
+
+    @cython.locals(chosen=TcpPeer, peer=TcpPeer)
+    cpdef TcpPeer _rival_asked(self, list rivals, Packet packet)
 
     cpdef bint answers(self, TcpPeer peer, long long ack)
     cpdef bint refused(self, TcpSession session, Packet packet)
