@@ -1,6 +1,7 @@
 cimport cython
 from appliance.engine.applog cimport log_app as _log_app
 from appliance.engine.parts cimport Parts
+from appliance.engine.settle cimport orient
 from appliance.engine.stages cimport run_all
 from appliance.engine.work cimport Work
 from appliance.model.app cimport AppState, Parser
@@ -14,7 +15,7 @@ cdef class Pipeline(Parts):
     @cython.locals(inner=Packet, inside=Work)
     cpdef run_inside(self, Work work)
     @cython.locals(flow=Flow)
-    cpdef open_flow(self, Work work)
+    cpdef Flow open_flow(self, Work work)
     @cython.locals(flow=Flow, packet=Packet)
     cpdef reopen(self, Work work, Flow old)
     cpdef bypass(self, Flow flow)
