@@ -1,4 +1,5 @@
 cimport cython
+from appliance.detect.detector cimport Detector
 from appliance.engine.applog cimport log_app as _log_app
 from appliance.engine.parts cimport Parts
 from appliance.engine.settle cimport orient
@@ -8,6 +9,9 @@ from appliance.model.app cimport AppState, Parser
 from appliance.model.chunk cimport Chunk
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
+
+cdef int F_BYPASS, F_KNOWN, F_PASSED, PROTO_TCP, TOCLIENT, TOSERVER
+cdef object ACCEPTED
 
 cdef class Pipeline(Parts):
     cpdef run(self, Work work)
@@ -23,6 +27,7 @@ cdef class Pipeline(Parts):
     cpdef resume(self, Flow flow, long long now, list events)
     @cython.locals(flow=Flow)
     cpdef end_flows(self, list flows, Work work)
+    @cython.locals(detector=Detector)
     cpdef feed(self, Flow flow, Chunk chunk, long long now)
     cpdef turn(self, Flow flow)
     cpdef meet(self, Flow flow, long long now)

@@ -119,8 +119,9 @@ class Pipeline(Parts):
     @override
     def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Hand a piece of a stream to its parser and to the rules that look at streams."""
-        if flow.flags & F_PASSED == 0 and self.detector is not None:
-            self.detector.stream_data(flow, chunk)
+        detector = self.detector
+        if flow.flags & F_PASSED == 0 and detector is not None:
+            detector.stream_data(flow, chunk)
         if flow.app is None:
             # What announces a connection may be acknowledged, so read, only after its first packet.
             self.meet(flow, now)

@@ -20,7 +20,7 @@ from appliance.stream.result cimport StreamResult
 
 cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 cdef object ACCEPTED, _NONE
-cdef int _ACCEPT, _BYPASS
+cdef int W_CONTROLS, _ACCEPT, _BYPASS
 cdef bint _CONTINUE, _STOP
 cdef int _CLOSED
 

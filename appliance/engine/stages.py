@@ -16,6 +16,7 @@ from appliance.engine.counters import count_session
 from appliance.engine.inspection import prevents, run_rules
 from appliance.engine.lifecycle import rest
 from appliance.engine.work import Work
+from appliance.firewall.bound import W_CONTROLS
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
@@ -272,7 +273,8 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
         packet.direction = 1 - packet.direction
     if flow.app_proto != known:
         work.note("application", flow.app_proto)
-        applications.judge(pipe, work, flow)
+        if pipe.bound is not None and pipe.bound.wishes(flow.client_if, flow.server_if) & W_CONTROLS:
+            applications.judge(pipe, work, flow)
     if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
         exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
     return _refused(work)
