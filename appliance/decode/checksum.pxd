@@ -1,6 +1,7 @@
 cimport cython
 from appliance.model.packet cimport Packet
 
+@cython.final
 cdef class Checksums:
     cdef public bint auto, enabled, lenient, sampling
     cdef public long long seen, bad

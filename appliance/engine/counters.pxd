@@ -6,6 +6,7 @@ from appliance.model.tcp cimport TcpSession
 cdef int PROTO_TCP, PROTO_UDP, S_MIDSTREAM, TH_ACK, TH_RST, TH_SYN, _ETHERTYPE_ARP, _TCP_SIGNS
 cdef object ACCEPTED
 
+@cython.final
 cdef class Counters:
     cdef public dict named
     cdef public long long pkts, octets, ethernet, ipv4, ipv6, tcp, udp, accepted, flows, flows_tcp, flows_udp

@@ -4,11 +4,13 @@ from appliance.model.packet cimport Packet
 
 cdef object ACCEPTED
 
+@cython.final
 cdef class InterfaceTraffic:
     cdef public long long packets_out, bytes_out, packets_in, bytes_in
     cdef public dict dropped_out, dropped_in
     cdef public VmInterface interface
 
+@cython.final
 cdef class Traffic:
     cdef public dict _totals
     cdef list _by_index

@@ -5,6 +5,7 @@ from appliance.model.identity cimport VmInterface
 
 cdef int IN, OUT
 
+@cython.final
 cdef class BoundPolicies:
     cdef public tuple policies, identities
     cdef public list strangers

@@ -1,9 +1,11 @@
+cimport cython
 from appliance.firewall.judgement cimport EndJudgement
 from appliance.firewall.match cimport RuleTable
 from appliance.model.identity cimport VmInterface
 
 cdef int OUT
 
+@cython.final
 cdef class End:
     cdef readonly object policy, scan, limits
     cdef readonly int direction

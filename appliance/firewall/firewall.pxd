@@ -17,6 +17,7 @@ cdef int _ESTABLISHED, _OPENING, _PASSES
 cdef long long FOREVER, MINUTE
 cdef object ALLOWED
 
+@cython.final
 cdef class Firewall:
     cdef public BoundPolicies bound
     cdef public Tallies tallies

@@ -1,7 +1,9 @@
+cimport cython
 cdef object _ACCEPT, _BYPASS
 cdef int _PASSES
 cdef dict _answers
 
+@cython.final
 cdef class EndJudgement:
     cdef readonly str interface, direction, policy, by, section, rule
     cdef readonly object verdict, reason
@@ -10,6 +12,7 @@ cdef class EndJudgement:
     cdef readonly tuple logged
     cdef public long long number
 
+@cython.final
 cdef class Judgement:
     cdef readonly object verdict, reason
     cdef readonly int strictness
@@ -19,6 +22,7 @@ cdef class Judgement:
     cdef Judgement _later
     cpdef Judgement later(self)
 
+@cython.final
 cdef class FlowVerdict:
     cdef public long long epoch, until
     cdef public object verdict

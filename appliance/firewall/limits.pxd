@@ -2,6 +2,7 @@ cimport cython
 
 cdef long long _SECOND
 
+@cython.final
 cdef class Tally:
     cdef public long long number, connections, half_open, refilled
     cdef public object credit
@@ -10,6 +11,7 @@ cdef class Tally:
     cpdef take(self, bint half_open, bint rated)
     cpdef give_back(self, bint half_open)
 
+@cython.final
 cdef class Tallies:
     cdef dict _by_identity
     cdef int _next

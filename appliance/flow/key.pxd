@@ -23,6 +23,7 @@ cpdef long long flow_id(bytes key, long long now, long long number)
 @cython.locals(size=Py_ssize_t, i=Py_ssize_t, target="unsigned char*", source="const unsigned char*")
 cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes data) except -1
 
+@cython.final
 cdef class KeyMaker:
     cdef public bint vlan_in_key, depth_in_key
     cdef public bytearray head

@@ -16,6 +16,7 @@ cpdef int _queue_class(int proto) noexcept
 @cython.locals(length="long long")
 cpdef long long _length(Packet packet) except? -1
 
+@cython.final
 cdef class FlowTable:
     cdef public Py_ssize_t max_flows
     cdef public long long protect

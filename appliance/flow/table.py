@@ -52,7 +52,7 @@ _KEPT_QUEUES = [
 _BY_STATE = ["evicted_new", "evicted_established", "evicted_closed", "evicted_established"]
 _EVICTED = ["evicted_halfopen", *_BY_STATE[1:], *_BY_STATE, *_BY_STATE, *_BY_STATE, "evicted_settled"]
 _COUNTERS = (
-    *("created", "timeout", "reopened", "full", "unlogged"),
+    *("timeout", "reopened", "full", "unlogged"),
     *("evicted_halfopen", "evicted_new", "evicted_closed", "evicted_settled", "evicted_established"),
 )
 
@@ -160,7 +160,6 @@ class FlowTable:
         if packet.proto == PROTO_TCP and packet.tcp_flags & (TH_SYN | TH_ACK) == TH_SYN | TH_ACK:
             self.swap(flow)
             packet.direction = TOCLIENT
-        self.counters["created"] += 1
         return flow
 
     def reopen(self, flow: Flow, packet: Packet, now: int) -> Flow | None:

@@ -13,6 +13,7 @@ cdef int P_ACTIVE, P_EDGE, P_KNOWN
 cdef int S_ASYNC, S_EVASION, S_FAST_OPEN, S_FOUR_WAY, S_MIDSTREAM, S_SYNACK_FIRST
 
 
+@cython.final
 cdef class Handshake:
     cdef public Reassembly streams
     cdef public Judge judge

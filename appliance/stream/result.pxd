@@ -1,5 +1,7 @@
+cimport cython
 from appliance.model.chunk cimport Chunk
 
+@cython.final
 cdef class StreamResult:
     cdef public list found, noted
     cdef public object reason
