@@ -1,6 +1,7 @@
 cimport cython
 from appliance.model.packet cimport Packet
 
+@cython.final
 cdef class Checksums:
     cdef public bint auto, enabled, lenient, sampling
     cdef public long long seen, bad
@@ -13,5 +14,5 @@ cpdef bint _ip_good(Packet packet)
 cpdef bint _l4_good(Packet packet)
 @cython.locals(field=int, total=cython.longlong, length=Py_ssize_t)
 cpdef bint _left_to_card(Packet packet)
-@cython.locals(total=cython.longlong, stop=Py_ssize_t)
+@cython.locals(total=cython.longlong, stop=Py_ssize_t, base="const unsigned char*")
 cpdef long long words(bytes data, Py_ssize_t start, Py_ssize_t end) except? -1

@@ -110,11 +110,13 @@ def words(data: bytes, start: int, end: int) -> int:
     if not cython.compiled:
         value = int.from_bytes(data[start:end], "big")
         return (value << 8 if (end - start) & 1 else value) % 65535
+    start, end = max(start, 0), min(end, len(data))
+    base = data  # a pointer: bounds are checked above
     total = 0
     stop = end - ((end - start) & 1)
     while start < stop:
-        total += data[start] << 8 | data[start + 1]
+        total += base[start] << 8 | base[start + 1]
         start += 2
-    if stop < end:
-        total += data[stop] << 8
+    if start < end:
+        total += base[start] << 8
     return total % 65535

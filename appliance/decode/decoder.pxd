@@ -9,6 +9,7 @@ from appliance.decode.transport cimport esp, igmp, sctp, udp
 from appliance.decode.tunnel cimport gre, ip_in_ip, ipv6_in_ip
 from appliance.decode.udptunnel cimport udp_tunnel
 
+@cython.final
 cdef class Decoder:
     cdef public int max_depth, layers
     cdef public bint erspan1, teredo_anywhere

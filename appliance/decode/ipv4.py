@@ -15,12 +15,13 @@ def ipv4(packet: Packet) -> int:
     """
     frame = packet.frame
     off = packet.payload_off
-    if packet.payload_len < 20:
+    if packet.payload_len < 20 or off < 0 or off + 20 > len(frame):
         packet.note("ipv4.pkt_too_small")
         return -1
-    first = frame[off]
+    head = frame  # a pointer when compiled: bounds are checked above
+    first = head[off]
     hlen = (first & 15) << 2
-    total = frame[off + 2] << 8 | frame[off + 3]
+    total = head[off + 2] << 8 | head[off + 3]
     if first >> 4 != 4 or hlen < 20 or total < hlen or packet.payload_len < total:
         packet.note(_why(first >> 4, hlen, total))
         return -1
@@ -28,10 +29,10 @@ def ipv4(packet: Packet) -> int:
     packet.ip_off = off
     packet.ip_hlen = hlen
     packet.ip_len = total
-    packet.tos = frame[off + 1]
-    packet.ip_id = frame[off + 4] << 8 | frame[off + 5]
-    packet.ttl = frame[off + 8]
-    packet.proto = frame[off + 9]
+    packet.tos = head[off + 1]
+    packet.ip_id = head[off + 4] << 8 | head[off + 5]
+    packet.ttl = head[off + 8]
+    packet.proto = head[off + 9]
     packet.src = cut(frame, off + 12, off + 16)
     packet.dst = cut(frame, off + 16, off + 20)
     packet.l4_off = off + hlen
@@ -39,7 +40,7 @@ def ipv4(packet: Packet) -> int:
     packet.payload_len = total - hlen
     if hlen > 20:
         walk(packet, off + 20, off + hlen)
-    flags = frame[off + 6] << 8 | frame[off + 7]
+    flags = head[off + 6] << 8 | head[off + 7]
     if flags:
         packet.dont_frag = flags & 0x4000 != 0
         packet.ip_reserved = flags & 0x8000 != 0

@@ -1,18 +1,17 @@
 cimport cython
 from appliance.model.packet cimport Packet
+from appliance.model.taken cimport taken
 
-cdef tuple _TIMESTAMPS
-cdef frozenset _ONCE
-cdef dict _SIZES
+cdef bytes _FITS, _ONCE, _TIMESTAMPS
+cdef bytearray _kinds
+cdef int _ROOM, _ROW
+cdef long long _PADDED
 
-@cython.locals(frame=bytes, off=Py_ssize_t, left=Py_ssize_t, hlen=int)
+@cython.locals(frame=bytes, head="const unsigned char*", off=Py_ssize_t, left=Py_ssize_t, hlen=int)
 cpdef tcp(Packet packet)
-@cython.locals(frame=bytes, kind=int, size=int, seen=list)
+@cython.locals(frame=bytes, head="const unsigned char*", kinds=bytearray, kind=int, size=int, once=int, met=int, count=Py_ssize_t)
 cpdef _options(Packet packet, Py_ssize_t at, Py_ssize_t end)
-@cython.locals(frame=bytes)
-cpdef _timestamps(Packet packet, Py_ssize_t at, Py_ssize_t end)
 @cython.locals(high=cython.longlong)
-cpdef long long _u32(bytes frame, Py_ssize_t off) except? -1
-cpdef bint _fits(int kind, int size)
+cdef long long _u32(const unsigned char* head, Py_ssize_t off) noexcept
 @cython.locals(frame=bytes)
 cpdef _take(Packet packet, Py_ssize_t at, int kind, int size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.model.packet import Packet
+from appliance.model.taken import taken
 
 
 def tcp(packet: Packet) -> None:
@@ -10,82 +11,85 @@ def tcp(packet: Packet) -> None:
     frame = packet.frame
     off = packet.payload_off
     left = packet.payload_len
-    if left < 20:
+    if left < 20 or off < 0 or off + left > len(frame):
         packet.note("tcp.pkt_too_small")
         return
-    hlen = frame[off + 12] >> 4 << 2
+    head = frame  # a pointer when compiled: bounds are checked above
+    hlen = head[off + 12] >> 4 << 2
     if left < hlen or hlen < 20:
         packet.note("tcp.hlen_too_small" if left < hlen else "tcp.invalid_optlen")
         return
-    packet.sport = frame[off] << 8 | frame[off + 1]
-    packet.dport = frame[off + 2] << 8 | frame[off + 3]
-    packet.seq = _u32(frame, off + 4)
-    packet.ack = _u32(frame, off + 8)
+    packet.sport = head[off] << 8 | head[off + 1]
+    packet.dport = head[off + 2] << 8 | head[off + 3]
+    packet.seq = _u32(head, off + 4)
+    packet.ack = _u32(head, off + 8)
     packet.tcp_hlen = hlen
-    packet.tcp_flags = frame[off + 13]
-    packet.window = frame[off + 14] << 8 | frame[off + 15]
-    packet.urgent = frame[off + 18] << 8 | frame[off + 19]
+    packet.tcp_flags = head[off + 13]
+    packet.window = head[off + 14] << 8 | head[off + 15]
+    packet.urgent = head[off + 18] << 8 | head[off + 19]
     packet.payload_off = off + hlen
     packet.payload_len = left - hlen
-    if hlen == 32 and frame[off + 20] == 1 and frame[off + 21] == 1 and frame[off + 22] == 8:
-        _timestamps(packet, off + 22, off + hlen)
+    if hlen == 32 and _u32(head, off + 20) == _PADDED:
+        packet.ts_val = _u32(head, off + 24)
+        packet.ts_ecr = _u32(head, off + 28)
+        packet.tcp_opts = _TIMESTAMPS
     elif hlen > 20:
         _options(packet, off + 20, off + hlen)
 
 
-def _timestamps(packet: Packet, at: int, end: int) -> None:
-    """Read the options of nearly every segment: two of padding, then timestamps (RFC 7323, appendix A)."""
-    frame = packet.frame
-    if frame[at + 1] != 10:
-        _options(packet, at - 2, end)
-        return
-    packet.ts_val = _u32(frame, at + 2)
-    packet.ts_ecr = _u32(frame, at + 6)
-    packet.tcp_opts = _TIMESTAMPS
-
-
 def _options(packet: Packet, at: int, end: int) -> None:
     """Walk the options in ``frame[at:end]``: set ``packet.tcp_opts`` and what they say."""
-    frame = packet.frame
-    seen: list[int] = []
-    while at < end:
+    frame, kinds = packet.frame, _kinds
+    head = frame  # a pointer when compiled: :func:`tcp` has seen that the options are there
+    count = met = 0
+    while at < end and count < _ROOM:
         kind = frame[at]
-        if kind == 1:
-            seen.append(1)
+        if kind < 2:
+            kinds[count] = kind
+            count += 1
             at += 1
+            if kind == 0:
+                break
             continue
-        if kind == 0:
-            seen.append(0)
-            break
         if end - at < 2:
             break
         size = frame[at + 1]
         if size < 2 or size > end - at:
             packet.note("tcp.opt_invalid_len")
             break
+        once = _ONCE[kind]
         if kind == 8 and size == 10 and packet.ts_val < 0:
-            packet.ts_val = _u32(frame, at + 2)
-            packet.ts_ecr = _u32(frame, at + 6)
-        elif not _fits(kind, size):
+            packet.ts_val = _u32(head, at + 2)
+            packet.ts_ecr = _u32(head, at + 6)
+        elif not _FITS[kind * _ROW + size]:
             packet.note("tcp.opt_invalid_len")
-        elif kind in _ONCE and kind in seen:
+        elif once & met:
             packet.note("tcp.opt_duplicate")
         else:
             _take(packet, at, kind, size)
-        seen.append(kind)
+        met |= once
+        kinds[count] = kind
+        count += 1
         at += size
-    packet.tcp_opts = tuple(seen)
+    packet.tcp_opts = taken(kinds, count)
 
 
-def _u32(frame: bytes, off: int) -> int:
-    high = frame[off]  # 64 bits wide when compiled: the shift must not reach the sign
-    return high << 24 | frame[off + 1] << 16 | frame[off + 2] << 8 | frame[off + 3]
+def _u32(head: bytes, off: int) -> int:
+    high = head[off]  # 64 bits wide when compiled: the shift must not reach the sign
+    return high << 24 | head[off + 1] << 16 | head[off + 2] << 8 | head[off + 3]
 
 
-_TIMESTAMPS = (1, 1, 8)
+# The options of nearly every segment: two of padding, then timestamps (RFC 7323, appendix A).
+_PADDED = 0x0101080A
+_TIMESTAMPS = b"\x01\x01\x08"
+_ROOM = 40  # options that a header can hold: they are 40 bytes at most
+_ROW = 64  # a power of two above their lengths
+_kinds = bytearray(_ROOM)
 
-# MSS, window scale, SACK permitted, SACK, timestamps, fast open.
-_ONCE = frozenset({2, 3, 4, 5, 8, 34})
+# Those that may come once, a bit for each: MSS, window scale, SACK permitted, SACK, timestamps, fast open.
+_ONCE = bytes(
+    1 << (2, 3, 4, 5, 8, 34).index(kind) if kind in (2, 3, 4, 5, 8, 34) else 0 for kind in range(256)
+)
 
 # Lengths that options may have. Experimental ones (253, 254) are read as early fast open did (RFC 7413).
 _SIZES: dict[int, frozenset[int]] = {
@@ -100,12 +104,8 @@ _SIZES: dict[int, frozenset[int]] = {
     253: frozenset({4, 12}),
     254: frozenset({4, 12}),
 }
-
-
-def _fits(kind: int, size: int) -> bool:
-    """Tell whether an option has a length that its kind allows."""
-    sizes = _SIZES.get(kind)
-    return sizes is None or size in sizes
+# The same as one table: whether a length, in the row of a kind, is one that the kind allows.
+_FITS = bytes(kind not in _SIZES or size in _SIZES[kind] for kind in range(256) for size in range(_ROW))
 
 
 def _take(packet: Packet, at: int, kind: int, size: int) -> None:

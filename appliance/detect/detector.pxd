@@ -25,6 +25,7 @@ cdef class Detector:
     @cython.locals(ctx=Context, state=FlowDetect, found=list, keep=cython.longlong, tail=StreamTail)
     cpdef inspect(self, Packet packet, Flow flow, long long now, bint inline=*, list events=*, allowed=*)
     cpdef bint tagged(self, Packet packet, Flow flow, long long now) except -1
+    cpdef bint follows(self, Flow flow) except -1
     cpdef FlowDetect _state(self, Flow flow)
 
 @cython.locals(now=bint, before=bint, tcp=TcpSession)

@@ -180,7 +180,7 @@ class Detector:
 
     def follows(self, flow: Flow) -> bool:
         """Tell whether packets of the flow are to be recorded because of an alert before."""
-        return self._finisher.tags.tagged(flow)
+        return bool(self._tagged) and self._finisher.tags.tagged(flow)
 
     def adopt(self, old: Detector) -> None:
         """Take over what outlives a change of rules: bits of hosts, thresholds, tags, values that were added.

@@ -107,6 +107,8 @@ _PLAIN = (
     ("flows_tcp", "flow.tcp"),
     ("flows_udp", "flow.udp"),
 )
+# The same of those that records show further down.
+_LATER = (("sessions", "tcp.sessions"), ("syns", "tcp.syn"), ("synacks", "tcp.synack"))
 
 
 class Counters:
@@ -123,6 +125,9 @@ class Counters:
         "named",
         "octets",
         "pkts",
+        "sessions",
+        "synacks",
+        "syns",
         "tcp",
         "udp",
     )
@@ -140,6 +145,9 @@ class Counters:
         self.flows: int = 0
         self.flows_tcp: int = 0
         self.flows_udp: int = 0
+        self.sessions: int = 0
+        self.syns: int = 0
+        self.synacks: int = 0
 
     @property
     def values(self) -> dict[str, int]:
@@ -151,6 +159,8 @@ class Counters:
             found["decoder.avg_pkt_size"] = self.octets // self.pkts
         for name, count in self.named.items():
             found[name] = found.get(name, 0) + count
+        for attribute, name in _LATER:
+            found[name] += getattr(self, attribute)
         return found
 
     def add(self, name: str, amount: int = 1) -> None:
@@ -193,7 +203,7 @@ class Counters:
     def _transport(self, packet: Packet) -> None:
         if packet.proto == PROTO_TCP:
             self.tcp += 1
-            if packet.tcp_flags & _TCP_SIGNS:
+            if packet.tcp_flags & _TCP_SIGNS != 0:
                 self._tcp_sign(packet.tcp_flags)
         elif packet.proto == PROTO_UDP:
             self.udp += 1
@@ -203,8 +213,10 @@ class Counters:
     def _tcp_sign(self, flags: int) -> None:
         if flags & TH_RST:
             self.add("tcp.rst")
-        elif flags & TH_SYN:
-            self.add("tcp.synack" if flags & TH_ACK else "tcp.syn")
+        elif flags & TH_ACK:
+            self.synacks += 1
+        else:
+            self.syns += 1
 
     def new_flow(self, flow: Flow) -> None:
         """Count the start of a flow."""
@@ -244,6 +256,7 @@ def count_link(counters: Counters, packet: Packet) -> None:
 
 def count_session(counters: Counters, flow: Flow) -> None:
     """Count a TCP connection that is followed from now on."""
-    counters.add("tcp.sessions")
-    if flow.tcp is not None and flow.tcp.flags & S_MIDSTREAM:
+    counters.sessions += 1
+    tcp = flow.tcp
+    if tcp is not None and tcp.flags & S_MIDSTREAM:
         counters.add("tcp.midstream_pickups")

@@ -30,9 +30,23 @@ class HostOs:
             (4 if net.version == 4 else 16, int(net.network_address), int(net.netmask), name)
             for net, name in nets
         ]
+        # The answer for all addresses of a version, where they have one and the same.
+        self._all4, self._all6 = self._common(4), self._common(16)
+
+    def _common(self, size: int) -> str | None:
+        """Give the one answer for addresses of ``size`` bytes, None where it depends on the address."""
+        if self._vms:
+            return None
+        prefixes = [(mask, name) for length, _, mask, name in self._prefixes if length == size]
+        if not prefixes:
+            return ""
+        return prefixes[0][1] if prefixes[0][0] == 0 else None
 
     def of(self, address: bytes) -> str:
         """Name the OS of ``address`` (4 or 16 bytes), "" when nothing is known."""
+        common = self._all4 if len(address) == 4 else self._all6
+        if common is not None and len(address) in (4, 16):
+            return common
         found = self._known.get(address)
         if found is None:
             if len(self._known) >= _MAX_KNOWN:

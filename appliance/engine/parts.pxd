@@ -4,8 +4,10 @@ from appliance.engine.appcount cimport AppCounters
 from appliance.engine.counters cimport Counters
 from appliance.engine.filedrain cimport FileDrain
 from appliance.engine.traffic cimport Traffic
+from appliance.engine.work cimport Work
 from appliance.firewall.bound cimport BoundPolicies
 from appliance.firewall.firewall cimport Firewall
+from appliance.flow.related cimport Expectations
 from appliance.flow.table cimport FlowTable
 from appliance.inventory.registry cimport Registry
 from appliance.model.chunk cimport Chunk
@@ -18,7 +20,8 @@ cdef class Parts:
     cdef public int generation, load
     cdef public bint prevent, recorded, inspects
     cdef public frozenset let_go, types
-    cdef public object settings, defrag, expectations, detector, choice, relief
+    cdef public object settings, defrag, detector, choice, relief
+    cdef public Expectations expectations
     cdef public FileDrain file_drain
     cdef public AppLayer app
     cdef public Traffic traffic
@@ -31,6 +34,7 @@ cdef class Parts:
     cdef public TcpTracker tracker
     cdef public Counters counters
     cdef public Firewall firewall
+    cpdef Flow open_flow(self, Work work)
     cpdef feed(self, Flow flow, Chunk chunk, long long now)
     cpdef announce(self, Flow flow, long long now)
     cpdef log_app(self, Flow flow, long long now, Packet packet, list events)

@@ -15,6 +15,7 @@ from appliance.engine.filedrain import FileDrain
 from appliance.engine.overload import Relief
 from appliance.engine.rulechoice import RuleChoice
 from appliance.engine.traffic import Traffic
+from appliance.engine.work import Work
 from appliance.firewall.bound import BoundPolicies
 from appliance.firewall.firewall import Firewall
 from appliance.flow.defrag import Defragmenter
@@ -69,6 +70,10 @@ class Parts:
         self.firewall: Firewall | None = None
         self.detector: Detector | None = None
         self.choice: RuleChoice | None = None
+
+    def open_flow(self, work: Work) -> Flow | None:
+        """Open a packet's flow: what the pipeline does, named here for the stages."""
+        raise NotImplementedError
 
     def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Hand on a piece of a stream: what the pipeline does, named here for the stages."""

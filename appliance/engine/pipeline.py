@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from appliance.engine import inspection, lifecycle, settle
+from appliance.engine import inspection, lifecycle
 from appliance.engine.applog import log_app as _log_app
 from appliance.engine.parts import Parts
+from appliance.engine.settle import orient
 from appliance.engine.stages import run_all
 from appliance.engine.work import Work
 from appliance.model.chunk import Chunk
@@ -50,17 +51,19 @@ class Pipeline(Parts):
             work.decide(inside.decision, inside.rule)
             inner = inner.inner
 
+    @override
     def open_flow(self, work: Work) -> Flow | None:
         """Open the packet's flow; None when it opens none, or the table is full of flows in use."""
         flow = self.table.create(work.packet, work.now)
-        self.end_flows(self.table.drain(), work)
+        if self.table.ended:
+            self.end_flows(self.table.drain(), work)
         if flow is None:
             return None
         work.new_flow = True
         flow.generation = self.generation
         self.counters.new_flow(flow)
         if work.origin is not None:
-            settle.orient(self, work, flow)
+            orient(self, work, flow)
         self.meet(flow, work.now)
         return flow
 
@@ -116,8 +119,9 @@ class Pipeline(Parts):
     @override
     def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Hand a piece of a stream to its parser and to the rules that look at streams."""
-        if flow.flags & F_PASSED == 0 and self.detector is not None:
-            self.detector.stream_data(flow, chunk)
+        detector = self.detector
+        if flow.flags & F_PASSED == 0 and detector is not None:
+            detector.stream_data(flow, chunk)
         if flow.app is None:
             # What announces a connection may be acknowledged, so read, only after its first packet.
             self.meet(flow, now)

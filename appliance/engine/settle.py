@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from appliance.config.settings import AppSettings, EveOutput
-from appliance.engine.inspection import wanted
 from appliance.engine.work import Work
-from appliance.firewall.bound import W_CONTROLS
+from appliance.firewall.bound import W_CONTROLS, W_INSPECTED
 from appliance.firewall.judgement import FOREVER
 from appliance.flow.key import counterpart
 from appliance.model.flow import F_BYPASS, F_DROPPED, F_KNOWN, F_PASSED, F_SWAPPED, F_WATCHED, Flow
@@ -39,7 +38,6 @@ from appliance.protocols.detection import FAILED
 if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
-_TUNNELS = frozenset((PROTO_IPIP, PROTO_IPV6, PROTO_GRE))
 _FTP = 21
 _ENDS_WATCH = F_DROPPED | F_BYPASS | F_PASSED
 # Record kinds that need no parser.
@@ -48,6 +46,8 @@ _PLAIN_RECORDS = frozenset(("alert", "drop", "flow", "netflow", "stats", "arp"))
 
 def locate(packet: Packet, origin: Origin) -> None:
     """Note on a frame and on all that it carries which segment it was in."""
+    if not origin.zone and not origin.copy:  # the only copy in the only segment
+        return
     place = place_of(origin)
     inner: Packet | None = packet if place else None
     while inner is not None:
@@ -98,8 +98,10 @@ def _opens_another(work: Work, flow: Flow) -> bool:
 
 def remember(pipe: Pipeline, work: Work) -> int:
     """Give what the kernel may remember of the connection of a packet, in the kernel's directions."""
-    flow, packet, origin = work.flow or work.related, work.packet, work.origin
-    if flow is None or flow.queue < 0 or (flow.flags & F_WATCHED and _still_watched(flow)):
+    flow, packet, origin = work.flow, work.packet, work.origin
+    if flow is None:
+        flow = work.related
+    if flow is None or flow.queue < 0 or (flow.flags & F_WATCHED != 0 and _still_watched(flow)):
         return 0
     bits = _bits(pipe, packet, flow)
     if bits != flow.kernel:
@@ -151,14 +153,15 @@ def _bits(pipe: Pipeline, packet: Packet, flow: Flow) -> int:
         return 0
     if _may_carry(pipe, packet, flow):
         return 0
-    if pipe.detector is not None and pipe.detector.follows(flow):
+    detector = pipe.detector
+    if detector is not None and detector.follows(flow):
         return 0
     return _uninspected(pipe, flow)
 
 
 def _may_carry(pipe: Pipeline, packet: Packet, flow: Flow) -> bool:
     """Tell whether a flow is a tunnel: what it carries has policies of its own."""
-    if packet.inner is not None or flow.proto in _TUNNELS:
+    if packet.inner is not None or flow.proto in (PROTO_IPIP, PROTO_IPV6, PROTO_GRE):
         return True
     if flow.proto != PROTO_UDP:
         return False
@@ -173,27 +176,28 @@ def _uninspected(pipe: Pipeline, flow: Flow) -> int:
     """Give the directions in which nobody waits for packets any more."""
     if flow.flags & F_BYPASS:
         return SETTLED
-    inspected, controlled = _wishes(pipe, flow)
+    wishes = _wishes(pipe, flow)
+    inspected = wishes & W_INSPECTED != 0
     if inspected and pipe.detector is not None and not _over(flow):
         bits = _beyond_depth(pipe, flow)
         if not bits:
             flow.flags |= F_WATCHED
         return bits
-    waits = (controlled or (inspected and pipe.recorded)) and _app_waits(flow)
+    waits = (wishes & W_CONTROLS or (inspected and pipe.recorded)) and _app_waits(flow)
     return _beyond_depth(pipe, flow) if waits or _announces(pipe, flow) else SETTLED
 
 
-def _wishes(pipe: Pipeline, flow: Flow) -> tuple[bool, bool]:
-    """Tell whether an end has its traffic inspected, and whether one restricts applications."""
+def _wishes(pipe: Pipeline, flow: Flow) -> int:
+    """Say what the policies of both ends want, in bits ``W_``: traffic that is nobody's is inspected."""
     if pipe.bound is None:
-        return True, False
-    wishes = pipe.bound.wishes(flow.client_if, flow.server_if)
-    return wanted(wishes), wishes & W_CONTROLS != 0
+        return W_INSPECTED
+    return pipe.bound.wishes(flow.client_if, flow.server_if) or W_INSPECTED
 
 
 def _over(flow: Flow) -> bool:
     """Tell whether a rule has ended inspection of the flow."""
-    return bool(flow.flags & F_PASSED) or (flow.detect is not None and flow.detect.ended)
+    detect = flow.detect
+    return flow.flags & F_PASSED != 0 or (detect is not None and detect.ended)
 
 
 def _beyond_depth(pipe: Pipeline, flow: Flow) -> int:

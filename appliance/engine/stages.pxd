@@ -1,11 +1,13 @@
 cimport cython
 from appliance.decode.quoted cimport embedded
 from appliance.engine.arrival cimport checksum, defragment, identify, readable, report_anomalies
+from appliance.engine.counters cimport count_session
 from appliance.engine.inspection cimport prevents, run_rules
 from appliance.engine.lifecycle cimport rest
 from appliance.engine.parts cimport Parts
 from appliance.engine.work cimport Work
 from appliance.firewall.firewall cimport Firewall
+from appliance.firewall.judgement cimport Judgement
 from appliance.flow.key cimport trackable
 from appliance.flow.table cimport FlowTable
 from appliance.model.app cimport AppState
@@ -17,18 +19,21 @@ from appliance.model.tcp cimport TcpSession
 from appliance.stream.result cimport StreamResult
 
 cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
-cdef object ACCEPTED, _NONE, _BYPASS, _ACCEPT
+cdef object ACCEPTED, _NONE
+cdef int W_CONTROLS, _ACCEPT, _BYPASS
 cdef bint _CONTINUE, _STOP
 cdef int _CLOSED
 
 @cython.locals(packet=Packet, flow=Flow, table=FlowTable)
 cpdef bint find_flow(Parts pipe, Work work) except -1
-@cython.locals(flow=Flow, firewall=Firewall, unjudged=bint)
+@cython.locals(flow=Flow, firewall=Firewall, judgement=Judgement, unjudged=bint, stale=bint, bypass=bint, bypassed=bint)
 cpdef bint filter_packet(Parts pipe, Work work) except -1
 @cython.locals(flow=Flow)
 cpdef bint shed_load(Parts pipe, Work work) except -1
-@cython.locals(packet=Packet, flow=Flow, result=StreamResult, chunk=Chunk)
+@cython.locals(packet=Packet, flow=Flow, result=StreamResult, known=bint)
 cpdef bint track_stream(Parts pipe, Work work) except -1
+@cython.locals(chunk=Chunk)
+cpdef _count_gaps(Parts pipe, list chunks)
 @cython.locals(origin=Origin)
 cpdef bint _refuse_unseen(Parts pipe, Work work) except -1
 @cython.locals(packet=Packet, flow=Flow, tcp=TcpSession, chunk=Chunk, known=str, failing=bint, swapped=int, udp=bint)

@@ -16,9 +16,11 @@ from appliance.engine.counters import count_session
 from appliance.engine.inspection import prevents, run_rules
 from appliance.engine.lifecycle import rest
 from appliance.engine.work import Work
+from appliance.firewall.bound import W_CONTROLS
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
+from appliance.model.chunk import Chunk
 from appliance.model.event import AnomalyEvent, NoticeEvent
 from appliance.model.flow import (
     F_BYPASS,
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from appliance.engine.pipeline import Pipeline
 
 _NONE = Reason.NONE
-_BYPASS, _ACCEPT = Verdict.BYPASS, Verdict.ACCEPT
+_BYPASS, _ACCEPT = int(Verdict.BYPASS), int(Verdict.ACCEPT)
 _CONTINUE = False
 _STOP = True
 _CLOSED = int(FlowState.CLOSED)
@@ -69,7 +71,9 @@ def find_flow(pipe: Pipeline, work: Work) -> bool:
     table = pipe.table
     if packet.proto in (PROTO_ICMP, PROTO_ICMPV6):
         work.related = related_flow(table, packet, embedded(packet))
-    flow = packet.flow or table.lookup(packet, work.now)
+    flow = packet.flow
+    if flow is None:
+        flow = table.lookup(packet, work.now)
     if table.ended:
         pipe.end_flows(table.drain(), work)
     if flow is not None:
@@ -114,15 +118,15 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
     if firewall is None:
         work.note("firewall", "accept", "no policy")
         return _CONTINUE
-    if work.decision.verdict > _ACCEPT:
+    if work.decision is not ACCEPTED and work.decision.verdict > _ACCEPT:
         return _CONTINUE
-    bypassed = stale and flow is not None and flow.flags & F_BYPASS and flow.judged is not None
+    bypassed = stale and flow is not None and flow.flags & F_BYPASS != 0 and flow.judged is not None
     bypassed = bypassed and flow is not None and flow.judged.verdict == _BYPASS
     if flow is None and work.related is None and _about_anothers(work):
         judgement = firewall.judge_related(work.packet, work.now)
     else:
         judgement = firewall.judge(work.packet, flow if flow is not None else work.related, work.now)
-    bypass = judgement.verdict == _BYPASS
+    bypass = judgement.strictness == _BYPASS
     if bypassed and flow is not None and not bypass:
         pipe.unbypass(flow, work)
     if judgement.notices:
@@ -133,7 +137,7 @@ def filter_packet(pipe: Pipeline, work: Work) -> bool:
         work.events.append(logged(work, judgement))
     if bypass and flow is not None:
         pipe.bypass(flow)
-    if judgement.verdict <= _ACCEPT:
+    if judgement.strictness <= _ACCEPT:
         return _CONTINUE
     work.decide(judgement.decision)
     return _STOP
@@ -200,12 +204,11 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
         pipe.table.swap(flow)
         packet.direction = 1 - packet.direction
     pipe.table.retime(flow)
-    work.chunks = result.chunks
-    for chunk in result.chunks:
-        if chunk.gap:
-            pipe.counters.add("tcp.reassembly_gap")
-    work.stream_events = result.events
-    if result.events or work.trace is not None:
+    work.chunks = result.found
+    if result.found is not None:
+        _count_gaps(pipe, result.found)
+    work.stream_events = result.noted
+    if result.noted or work.trace is not None:
         _report_stream(pipe, work, flow, result.events)
     if result.exception:
         exceptions.apply(pipe, work, result.exception, result.exception_target)
@@ -214,6 +217,12 @@ def track_stream(pipe: Pipeline, work: Work) -> bool:
     if result.bypass:
         pipe.bypass(flow)
     return _CONTINUE
+
+
+def _count_gaps(pipe: Pipeline, chunks: list[Chunk]) -> None:
+    for chunk in chunks:
+        if chunk.gap:
+            pipe.counters.add("tcp.reassembly_gap")
 
 
 def _refuse_unseen(pipe: Pipeline, work: Work) -> bool:
@@ -264,7 +273,8 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
         packet.direction = 1 - packet.direction
     if flow.app_proto != known:
         work.note("application", flow.app_proto)
-        applications.judge(pipe, work, flow)
+        if pipe.bound is not None and pipe.bound.wishes(flow.client_if, flow.server_if) & W_CONTROLS:
+            applications.judge(pipe, work, flow)
     if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
         exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
     return _refused(work)

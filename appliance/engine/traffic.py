@@ -9,6 +9,8 @@ from appliance.model.identity import VmInterface
 from appliance.model.packet import Packet
 from appliance.model.verdict import ACCEPTED, Decision, Reason, Verdict
 
+_MAX_INDEX = 1 << 20  # far more interfaces than a host has
+
 
 class InterfaceTraffic:
     """Totals of one interface.
@@ -17,10 +19,19 @@ class InterfaceTraffic:
     and ``dropped_in`` count packets by reason.
     """
 
-    __slots__ = ("bytes_in", "bytes_out", "dropped_in", "dropped_out", "packets_in", "packets_out")
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "dropped_in",
+        "dropped_out",
+        "interface",
+        "packets_in",
+        "packets_out",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, interface: VmInterface) -> None:
         """Start at 0."""
+        self.interface: VmInterface = interface
         self.packets_out: int = 0
         self.bytes_out: int = 0
         self.packets_in: int = 0
@@ -35,6 +46,7 @@ class Traffic:
     def __init__(self) -> None:
         """Start without traffic."""
         self._totals: dict[VmInterface, InterfaceTraffic] = {}
+        self._by_index: list[InterfaceTraffic | None] = []  # those of the inventory of now
 
     def count(self, packet: Packet, decision: Decision) -> None:
         """Count a frame at both of its ends."""
@@ -69,9 +81,22 @@ class Traffic:
             self._received(target, packets, octets)
 
     def _of(self, interface: VmInterface) -> InterfaceTraffic:
+        index = interface.index
+        if 0 <= index < len(self._by_index):
+            found = self._by_index[index]
+            if found is not None and found.interface is interface:
+                return found
+        return self._find(interface)
+
+    def _find(self, interface: VmInterface) -> InterfaceTraffic:
+        """Give the totals of an interface, and keep them where they are found at once the next time."""
         found = self._totals.get(interface)
         if found is None:
-            found = self._totals[interface] = InterfaceTraffic()
+            found = self._totals[interface] = InterfaceTraffic(interface)
+        if 0 <= interface.index < _MAX_INDEX:
+            missing = interface.index + 1 - len(self._by_index)
+            self._by_index += [None] * max(missing, 0)
+            self._by_index[interface.index] = found
         return found
 
     def adopt(self, old: Traffic, registry: Registry | None) -> None:
@@ -80,6 +105,7 @@ class Traffic:
             own = registry.own(interface) if registry is not None else None
             if own is not None:
                 self._totals[own] = totals
+                totals.interface = own
 
     def values(self) -> dict[str, dict[str, Any]]:
         """Give all totals by VM and interface: ``<uuid>/<interface>``."""

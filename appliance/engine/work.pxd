@@ -1,4 +1,3 @@
-cimport cython
 from appliance.model.flow cimport Flow
 from appliance.model.origin cimport Origin
 from appliance.model.packet cimport Packet
@@ -9,8 +8,6 @@ cdef class Trace:
     cdef public list lines
     cpdef add(self, str stage, str decision, str why=*)
 
-@cython.no_gc
-@cython.freelist(8)
 cdef class Work:
     cdef public Packet packet
     cdef public long long now
@@ -24,8 +21,6 @@ cdef class Work:
     cpdef decide(self, object decision, object rule=*)
     cpdef note(self, str stage, str decision, str why=*)
 
-@cython.no_gc
-@cython.freelist(8)
 cdef class Result:
     cdef public int mark
     cdef public Packet packet

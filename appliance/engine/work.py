@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import cython
+
 from appliance.model.chunk import Chunk
 from appliance.model.event import Event
 from appliance.model.flow import Flow
@@ -25,6 +27,9 @@ class Trace:
         self.lines.append((stage, decision, why))
 
 
+@cython.no_gc
+@cython.freelist(8)
+@cython.cclass
 class Work:
     """One packet on its way: stages read and fill this, in the order of the pipeline.
 
@@ -82,6 +87,9 @@ class Work:
             self.trace.add(stage, decision, why)
 
 
+@cython.no_gc
+@cython.freelist(8)
+@cython.cclass
 class Result:
     """Verdict of one frame, with everything there is to report about it.
 

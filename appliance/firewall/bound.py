@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from appliance.firewall.build import build_table
+from appliance.firewall.end import End
 from appliance.firewall.match import RuleTable
 from appliance.firewall.rule import IN, OUT, Rule
 from appliance.model.identity import Prefix, VmInterface
@@ -149,15 +150,16 @@ class BoundPolicies:
     __slots__ = (
         "_by_identity",
         "_interfaces",
+        "_receivers",
+        "_senders",
         "_wishes",
         "empty",
         "epoch",
         "identities",
         "plain",
         "policies",
-        "receivers",
         "scans",
-        "senders",
+        "strangers",
         "unknown",
     )
 
@@ -180,9 +182,11 @@ class BoundPolicies:
         self.scans: bool = _scans(policies, unknown)
         self._interfaces = tuple(one.interface for one in policies)
         self._wishes = bytes(_wishes(one) for one in policies)
-        # The end of a packet at each interface: policy and direction.
-        self.senders: tuple[tuple[InterfacePolicy, int], ...] = tuple((one, OUT) for one in policies)
-        self.receivers: tuple[tuple[InterfacePolicy, int], ...] = tuple((one, IN) for one in policies)
+        # The ends of packets at each interface, made when they are first asked for.
+        self._senders: list[End | None] = [None] * len(policies)
+        self._receivers: list[End | None] = [None] * len(policies)
+        # What stands for both ends where neither is known.
+        self.strangers: list[End] = [End(unknown, OUT), End(unknown, IN)] if unknown is not None else []
         # UUID and name of each interface: the same object as before where nobody came or went.
         self.identities: tuple[tuple[str, str], ...] = tuple(_identity(one) for one in policies)
         self._by_identity = {
@@ -203,14 +207,27 @@ class BoundPolicies:
         found.plain, found.scans = _plain(policies), _scans(policies, unknown)
         found.identities, found._by_identity = self.identities, self._by_identity
         interfaces, wishes = list(self._interfaces), bytearray(self._wishes)
-        senders, receivers = list(self.senders), list(self.receivers)
+        found._senders, found._receivers = list(self._senders), list(self._receivers)
         for place in places:
             one = policies[place]
             interfaces[place], wishes[place] = one.interface, _wishes(one)
-            senders[place], receivers[place] = (one, OUT), (one, IN)
+            found._senders[place] = found._receivers[place] = None
         found._interfaces, found._wishes = tuple(interfaces), bytes(wishes)
-        found.senders, found.receivers = tuple(senders), tuple(receivers)
         return found
+
+    def sender(self, index: int) -> End:
+        """Give the end of packets that the interface at a place in :attr:`policies` sends."""
+        end = self._senders[index]
+        if end is None:
+            end = self._senders[index] = End(self.policies[index], OUT)
+        return end
+
+    def receiver(self, index: int) -> End:
+        """Give the end of packets that the interface at a place in :attr:`policies` gets."""
+        end = self._receivers[index]
+        if end is None:
+            end = self._receivers[index] = End(self.policies[index], IN)
+        return end
 
     def policy_of(self, interface: VmInterface | None) -> InterfacePolicy | None:
         """Give the policy of an interface, also when it comes from an older inventory; None if unknown."""
@@ -225,6 +242,14 @@ class BoundPolicies:
         if 0 <= index < len(self._interfaces) and self._interfaces[index] is interface:
             return index
         return self._by_identity.get((interface.vm.uuid, interface.name), -1)
+
+    def rule_index(self, interface: VmInterface | None) -> int:
+        """Give the index under which rules know an interface, -1 for none."""
+        index = self.index_of(interface)
+        if index < 0:
+            return -1
+        known = self._interfaces[index]
+        return known.index if known is not None else -1
 
     def wishes(self, one: VmInterface | None, other: VmInterface | None) -> int:
         """Say what the policies of two ends want together, in bits ``W_``; 0 where neither has one."""

@@ -1,20 +1,22 @@
 cimport cython
 from appliance.firewall.bound cimport BoundPolicies
-from appliance.firewall.judgement cimport combine
-from appliance.model.identity cimport VmInterface
-from appliance.firewall.match cimport RuleTable
+from appliance.firewall.end cimport End
+from appliance.firewall.judgement cimport EndJudgement, Judgement, combine
 from appliance.firewall.subject cimport Subject
+from appliance.model.identity cimport VmInterface
 
 cdef int IN, OUT, FRAME_RARP
-cdef dict _said, _both
+cdef Py_ssize_t _MAX_BOTH, _MAX_SAID
+cdef dict _both
 
-@cython.locals(sender=Py_ssize_t, receiver=Py_ssize_t, ends=list)
+@cython.locals(sender=Py_ssize_t, receiver=Py_ssize_t)
 cpdef list ends_of(BoundPolicies bound, VmInterface source, VmInterface target, bint inner)
-@cython.locals(index=Py_ssize_t, bound_to=VmInterface)
-cpdef int index_of(BoundPolicies bound, VmInterface interface) except -2
-@cython.locals(found=list, end=tuple)
+@cython.locals(end=End)
 cpdef list tracking(list ends, int proto)
-@cython.locals(direction=int, logged=list, table=RuleTable, key=tuple, known=tuple)
-cpdef object judge_end(tuple end, Subject subject, long long now)
-@cython.locals(key=tuple, known=tuple)
-cpdef object both(tuple ends)
+@cython.locals(logged=list)
+cpdef EndJudgement judge_end(End end, Subject subject, long long now)
+@cython.locals(known=EndJudgement)
+cpdef EndJudgement _as_before(End end, object rule)
+cpdef EndJudgement _numbered(EndJudgement said)
+@cython.locals(first=EndJudgement, second=EndJudgement, key="long long", known=tuple)
+cpdef Judgement both(tuple ends)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from appliance.firewall.bound import BoundPolicies, InterfacePolicy
+from appliance.firewall.end import End
 from appliance.firewall.judgement import EndJudgement, Judgement, combine
 from appliance.firewall.rule import FRAME_RARP, IN, OUT, VERDICTS, Rule
 from appliance.firewall.subject import Subject
@@ -10,51 +13,39 @@ from appliance.model.identity import VmInterface
 from appliance.model.verdict import Reason, Verdict
 
 NAMES = {IN: "in", OUT: "out"}
-# What each rule, or none, makes a policy say, for new flows; the memory starts anew beyond the bound.
-_MAX_SAID = 4096
-_said: dict[tuple[int, int, int], tuple[InterfacePolicy, Rule | None, EndJudgement]] = {}
-# The same for what two of these make together.
-_both: dict[tuple[int, int], tuple[EndJudgement, EndJudgement, Judgement]] = {}
-
-End = tuple[InterfacePolicy, int]
+# What an end says by each rule is remembered, and what two of these make together; the memory starts anew
+# beyond the bound.
+_MAX_SAID = 256
+_MAX_BOTH = 4096
+_both: dict[int, tuple[EndJudgement, EndJudgement | None, Judgement]] = {}
+_MAX_NUMBER = 0x7FFFFFFF
+_numbers = count(1)
 
 
 def ends_of(
     bound: BoundPolicies, source: VmInterface | None, target: VmInterface | None, inner: bool
 ) -> list[End]:
-    """Give the policies to ask: the sender's for OUT, the receiver's for IN.
+    """Give the policies to ask: the sender's for OUT, the receiver's for IN. The list is not to be changed.
 
     Where neither end is known, the policy for unknown ends stands for both; not so for a packet
     inside a tunnel, since the tunnel itself was judged.
     """
     sender, receiver = bound.index_of(source), bound.index_of(target)
-    ends: list[End] = []
+    if sender >= 0 and receiver >= 0:
+        return [bound.sender(sender), bound.receiver(receiver)]
     if sender >= 0:
-        ends.append(bound.senders[sender])
+        return [bound.sender(sender)]
     if receiver >= 0:
-        ends.append(bound.receivers[receiver])
-    if not ends and bound.unknown is not None and not inner:
-        ends = [(bound.unknown, OUT), (bound.unknown, IN)]
-    return ends
-
-
-def index_of(bound: BoundPolicies, interface: VmInterface | None) -> int:
-    """Give the index under which rules know an interface, -1 for none."""
-    index = bound.index_of(interface)
-    if index < 0:
-        return -1
-    bound_to = bound.policies[index].interface
-    return bound_to.index if bound_to is not None else -1
+        return [bound.receiver(receiver)]
+    return [] if inner else bound.strangers
 
 
 def tracking(ends: list[End], proto: int) -> list[End]:
-    """Give those of the ends that judge a connection of ``proto`` once."""
-    found = []
+    """Give those of the ends that judge a connection of ``proto`` once: nearly always all."""
     for end in ends:
-        tracked = end[0].stateful.tracked
-        if tracked is None or proto in tracked:
-            found.append(end)
-    return found
+        if end.tracked is not None and proto not in end.tracked:
+            return [one for one in ends if one.tracks(proto)]
+    return ends
 
 
 def label_of(policy: InterfacePolicy) -> str:
@@ -64,25 +55,34 @@ def label_of(policy: InterfacePolicy) -> str:
 
 def judge_end(end: End, subject: Subject, now: int) -> EndJudgement:
     """Ask the rules of one end."""
-    policy, direction = end
-    logged: list[str] = []
-    table = policy.outbound if direction == OUT else policy.inbound
-    rule = table.match(subject, now, logged)
-    if logged or (rule is None and subject.frame == FRAME_RARP):
-        return _say(end, subject, rule, tuple(logged))
-    key = (id(policy), direction, id(rule))
-    known = _said.get(key)
-    if known is not None and known[0] is policy and known[1] is rule:
-        return known[2]
-    if len(_said) >= _MAX_SAID:
-        _said.clear()
-    found = _say(end, subject, rule, ())
-    _said[key] = (policy, rule, found)
-    return found
+    if end.table.count:
+        logged: list[str] = []
+        rule = end.table.match(subject, now, logged)
+        if logged:
+            names = tuple(logged)
+            return _by_default(end, subject, names) if rule is None else _by_rule(end, rule, names)
+        if rule is not None:
+            return _as_before(end, rule)
+    if subject.frame == FRAME_RARP:
+        return _by_default(end, subject, ())
+    if end.usual is None:
+        end.usual = _numbered(_by_default(end, subject, ()))
+    return end.usual
 
 
-def _say(end: End, subject: Subject, rule: Rule | None, logged: tuple[str, ...]) -> EndJudgement:
-    return _by_default(end, subject, logged) if rule is None else _by_rule(end, rule, logged)
+def _as_before(end: End, rule: Rule) -> EndJudgement:
+    """Give what an end says by a rule of its own, the same object each time."""
+    known = end.said.get(id(rule))
+    if known is None:
+        if len(end.said) >= _MAX_SAID:
+            end.said.clear()
+        known = end.said[id(rule)] = _numbered(_by_rule(end, rule, ()))
+    return known
+
+
+def _numbered(said: EndJudgement) -> EndJudgement:
+    said.number = next(_numbers) & _MAX_NUMBER
+    return said
 
 
 def announces(policy: InterfacePolicy, direction: int, frame: int) -> bool:
@@ -95,7 +95,7 @@ def announces(policy: InterfacePolicy, direction: int, frame: int) -> bool:
 
 
 def _by_default(end: End, subject: Subject, logged: tuple[str, ...]) -> EndJudgement:
-    policy, direction = end
+    policy, direction = end.policy, end.direction
     verdict = Verdict.ACCEPT if announces(policy, direction, subject.frame) else policy.default
     reason = Reason.NONE if verdict <= Verdict.ACCEPT else _default_reason(policy)
     by = f"{policy.name}/default_action"
@@ -103,23 +103,26 @@ def _by_default(end: End, subject: Subject, logged: tuple[str, ...]) -> EndJudge
 
 
 def both(ends: tuple[EndJudgement, ...]) -> Judgement:
-    """Give what :func:`combine` makes of ``ends``; of two that were said before, the same object again."""
-    if len(ends) != 2:
+    """Give what :func:`combine` makes of ``ends``; of what was said before, the same object again."""
+    if not ends or len(ends) > 2:
         return combine(ends)
-    sender, receiver = ends
-    key = (id(sender), id(receiver))
+    first = ends[0]
+    second = ends[1] if len(ends) == 2 else None
+    if not first.number or (second is not None and not second.number):
+        return combine(ends)
+    key = first.number << 32 | (second.number if second is not None else 0)
     known = _both.get(key)
-    if known is not None and known[0] is sender and known[1] is receiver:
+    if known is not None and known[0] is first and known[1] is second:
         return known[2]
-    if len(_both) >= _MAX_SAID:
+    if len(_both) >= _MAX_BOTH:
         _both.clear()
     found = combine(ends)
-    _both[key] = (sender, receiver, found)
+    _both[key] = (first, second, found)
     return found
 
 
 def _by_rule(end: End, rule: Rule, logged: tuple[str, ...]) -> EndJudgement:
-    policy, direction = end
+    policy, direction = end.policy, end.direction
     verdict = VERDICTS[rule.action]
     reason = Reason.NONE if verdict <= Verdict.ACCEPT else Reason.FIREWALL
     where, way = label_of(policy), NAMES[direction]
@@ -134,7 +137,7 @@ def _default_reason(policy: InterfacePolicy) -> Reason:
 
 def denied(end: End, reason: Reason, by: str) -> EndJudgement:
     """Make the judgement of an end that drops for a reason other than a rule."""
-    policy, direction = end
+    policy = end.policy
     return EndJudgement(
-        label_of(policy), NAMES[direction], policy.name, Verdict.DROP, reason, f"{policy.name}/{by}"
+        label_of(policy), NAMES[end.direction], policy.name, Verdict.DROP, reason, f"{policy.name}/{by}"
     )

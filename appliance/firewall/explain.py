@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from appliance.firewall.ends import End, judge_end
+from appliance.firewall.end import End
+from appliance.firewall.ends import judge_end
 from appliance.firewall.firewall import Firewall
 from appliance.firewall.judgement import EndJudgement, FlowVerdict, combine
 from appliance.model.flow import Flow
@@ -44,8 +45,8 @@ def _ends(
     subject = firewall.packet_subject(packet)
     if flow is None:
         return tuple(judge_end(end, subject, now) for end in here)
-    tracked = [end for end in firewall.flow_ends(packet, flow) if end[0].stateful.tracks(flow.proto)]
-    untracked = [end for end in here if not end[0].stateful.tracks(flow.proto)]
+    tracked = [end for end in firewall.flow_ends(packet, flow) if end.tracks(flow.proto)]
+    untracked = [end for end in here if not end.tracks(flow.proto)]
     stateless = tuple(judge_end(end, subject, now) for end in untracked)
     return firewall.judge_ends(packet, flow, tracked, now) + stateless
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from appliance.config.settings import Settings
 from appliance.firewall.bound import BoundPolicies
-from appliance.firewall.ends import End, both, denied, ends_of, index_of, judge_end, tracking
+from appliance.firewall.end import End
+from appliance.firewall.ends import both, denied, ends_of, judge_end, tracking
 from appliance.firewall.guard import ScanGuard
 from appliance.firewall.judgement import (
     ALLOWED,
@@ -29,7 +28,7 @@ from appliance.model.verdict import Reason, Verdict
 
 _OPENING = TH_SYN | TH_ACK | TH_RST | TH_FIN
 _ESTABLISHED = int(TcpState.ESTABLISHED)
-_ACCEPT = Verdict.ACCEPT
+_PASSES = int(Verdict.ACCEPT)  # of what is not stricter, packets pass
 _MAX_ANCESTORS = 4
 
 
@@ -85,7 +84,7 @@ class Firewall:
             answer = judged.later
         else:
             answer = self._judge(packet, flow, now)
-        if flow.flags & F_DROPPED and answer.verdict <= _ACCEPT:  # inspection has dropped it
+        if flow.flags & F_DROPPED and answer.strictness <= _PASSES:  # inspection has dropped it
             return Judgement(Verdict.DROP, Reason.FLOW_DENIED, flow.action_by)
         return answer
 
@@ -100,21 +99,21 @@ class Firewall:
         return judged.epoch == self.bound.epoch and now < judged.until and judged.swapped == swapped
 
     def _judge(self, packet: Packet, flow: Flow | None, now: int) -> Judgement:
-        here = self.packet_ends(packet)
-        block = self.guard.blocked(here, packet.src, now)
-        if block is not None:
-            return combine((block,))
+        if len(self._blocks):
+            block = self.guard.blocked(self.packet_ends(packet), packet.src, now)
+            if block is not None:
+                return combine((block,))
         if flow is None:
-            return self._judge_alone(packet, here, now)
+            return self._judge_alone(packet, now)
         judged: FlowVerdict | None = flow.judged
         if judged is None or not self._current(judged, flow, now):
-            answer = self._judge_flow(packet, flow, here, now)
+            answer = self._judge_flow(packet, flow, now)
             judged = flow.judged
         else:
             answer = judged.later
         if judged is None or not judged.per_packet or not judged.allowed:
             return answer
-        return self._add_untracked(answer, packet, flow, here, now)
+        return self._add_untracked(answer, packet, flow, now)
 
     def judge_related(self, packet: Packet, now: int) -> Judgement:
         """Judge an ICMP error about a connection that is allowed, but not known here.
@@ -128,8 +127,9 @@ class Firewall:
         subject = self.packet_subject(packet)
         return combine(tuple(_related(judge_end(end, subject, now)) for end in here))
 
-    def _judge_alone(self, packet: Packet, here: list[End], now: int) -> Judgement:
+    def _judge_alone(self, packet: Packet, now: int) -> Judgement:
         """Judge a packet that has no flow by itself."""
+        here = self.packet_ends(packet)
         scan, notices = self._scan(packet, here, False, now)
         if scan is not None:
             return combine((scan,), notices)
@@ -142,18 +142,18 @@ class Firewall:
         """Look for scans, where a policy wants that."""
         return self.guard.inspect(packet, here, opens, now) if self.bound.scans else (None, ())
 
-    def _add_untracked(
-        self, answer: Judgement, packet: Packet, flow: Flow, here: list[End], now: int
-    ) -> Judgement:
+    def _add_untracked(self, answer: Judgement, packet: Packet, flow: Flow, now: int) -> Judgement:
         """Ask the ends that do not track the protocol; their answer holds for this packet only."""
         subject = self.packet_subject(packet)
-        ends = tuple(judge_end(end, subject, now) for end in here if not end[0].stateful.tracks(flow.proto))
+        here = [end for end in self.packet_ends(packet) if not end.tracks(flow.proto)]
+        ends = tuple(judge_end(end, subject, now) for end in here)
         other = combine((*answer.ends, *ends))
         if other.verdict <= answer.verdict and answer.ends == other.ends:
             return answer
-        return replace(other, notices=answer.notices)
+        log, logged = other.log, other.logged
+        return Judgement(other.verdict, other.reason, other.by, log, logged, other.ends, answer.notices)
 
-    def _judge_flow(self, packet: Packet, flow: Flow, here: list[End], now: int) -> Judgement:
+    def _judge_flow(self, packet: Packet, flow: Flow, now: int) -> Judgement:
         """Judge a flow that is new, or whose verdict is out of date, and remember the verdict."""
         before: FlowVerdict | None = flow.judged
         ends = self.flow_ends(packet, flow)
@@ -161,8 +161,11 @@ class Firewall:
         own = packet.proto == flow.proto
         if before is None and own:
             opens = packet.direction == TOSERVER and not flow.flags & F_KNOWN
-            scan, notices = self._scan(packet, here, opens, now)
-            refused = scan or _not_opened(packet, flow, ends)
+            refused = None
+            if self.bound.scans:
+                refused, notices = self._scan(packet, self.packet_ends(packet), opens, now)
+            if refused is None:
+                refused = _not_opened(packet, flow, ends)
             if refused is not None:
                 return combine((refused,), notices)
         tracked = tracking(ends, flow.proto)
@@ -170,7 +173,7 @@ class Firewall:
         judgement = combine(said, notices) if notices else both(said)
         verdict = self._verdict(judgement, flow, ends, now)
         verdict.per_packet = len(tracked) < len(ends)
-        if judgement.verdict > _ACCEPT:
+        if judgement.strictness > _PASSES:
             self.flow_ended(flow)
         elif before is not None:
             verdict.tallies, verdict.half_open = before.tallies, before.half_open
@@ -183,7 +186,9 @@ class Firewall:
 
     def _verdict(self, judgement: Judgement, flow: Flow, ends: list[End], now: int) -> FlowVerdict:
         until = (now // MINUTE + 1) * MINUTE if _timed(ends) else FOREVER
-        return FlowVerdict(self.bound.epoch, judgement, flow.flags & F_SWAPPED != 0, until)
+        made = FlowVerdict.__new__(FlowVerdict)
+        made.begin(self.bound.epoch, judgement, flow.flags & F_SWAPPED != 0, until)
+        return made
 
     def judge_ends(
         self, packet: Packet, flow: Flow, ends: list[End], now: int, depth: int = 0
@@ -193,7 +198,11 @@ class Firewall:
         Only a rule of the emergency section denies a related flow.
         """
         subject = self.flow_subject(packet, flow)
-        found = tuple([judge_end(end, subject, now) for end in ends])
+        found: tuple[EndJudgement, ...]
+        if len(ends) == 2:
+            found = (judge_end(ends[0], subject, now), judge_end(ends[1], subject, now))
+        else:
+            found = tuple([judge_end(end, subject, now) for end in ends])
         if flow.parent is None or _allow(found):
             return found
         if not self._parent_allowed(packet, flow.parent, now, depth):
@@ -214,18 +223,16 @@ class Firewall:
         opening = packet.proto == PROTO_TCP and packet.tcp_flags & _OPENING == TH_SYN
         tallies: list[Tally] = []
         for end in ends:
-            interface = end[0].interface
-            if interface is None:
+            if end.interface is None:
                 continue
-            tally = self.tallies.of(interface.index)
-            reason = tally.refuses(end[0].stateful.limits, opening, opening, now)
+            tally = self.tallies.of(end.interface.index)
+            reason = tally.refuses(end.limits, opening, opening, now) if end.limited else None
             if reason is not None:
                 return denied(end, reason, "stateful/" + reason.value.removeprefix("limit_"))
             tallies.append(tally)
         for end in ends:
-            interface = end[0].interface
-            if interface is not None:
-                self.tallies.of(interface.index).take(end[0].stateful.limits, opening, opening)
+            if end.interface is not None:
+                self.tallies.of(end.interface.index).take(opening, opening and end.rated)
         verdict.tallies = tuple(tallies)
         verdict.half_open = opening
         return None
@@ -275,8 +282,8 @@ class Firewall:
 
     def _limits_half_open(self, flow: Flow) -> bool:
         for one in (flow.client_if, flow.server_if):
-            policy = self.bound.policy_of(one)
-            if policy is not None and policy.stateful.limits.half_open:
+            index = self.bound.index_of(one)
+            if index >= 0 and self.bound.sender(index).half_opens:
                 return True
         return False
 
@@ -304,17 +311,18 @@ class Firewall:
 
     def flow_ends(self, packet: Packet, flow: Flow) -> list[End]:
         """Give the policies that have a say in a flow."""
-        client, server = _interfaces(packet, flow)
-        return ends_of(self.bound, client, server, packet.outer is not None)
+        source, target = _client_of(packet, flow), _server_of(packet, flow)
+        return ends_of(self.bound, source, target, packet.outer is not None)
 
     def packet_subject(self, packet: Packet) -> Subject:
         """Describe a packet for rules."""
-        return of_packet(packet, index_of(self.bound, packet.src_if), index_of(self.bound, packet.dst_if))
+        bound = self.bound
+        return of_packet(packet, bound.rule_index(packet.src_if), bound.rule_index(packet.dst_if))
 
     def flow_subject(self, packet: Packet, flow: Flow) -> Subject:
         """Describe a flow for rules; ``packet`` is used as it is where it opens the flow."""
-        client, server = _interfaces(packet, flow)
-        source, target = index_of(self.bound, client), index_of(self.bound, server)
+        source = self.bound.rule_index(_client_of(packet, flow))
+        target = self.bound.rule_index(_server_of(packet, flow))
         if flow.judged is None and _opens(packet, flow):
             return of_packet(packet, source, target)
         return of_flow(flow, source, target)
@@ -322,22 +330,31 @@ class Firewall:
 
 def _timed(ends: list[End]) -> bool:
     for end in ends:  # noqa: SIM110 - compiled, a loop costs less than a generator
-        if end[0].inbound.timed or end[0].outbound.timed:
+        if end.timed:
             return True
     return False
 
 
 def _allow(said: tuple[EndJudgement, ...]) -> bool:
-    return max([one.verdict for one in said], default=_ACCEPT) <= _ACCEPT
+    return all([one.strictness <= _PASSES for one in said])  # noqa: C419 - compiled, a list costs less
 
 
-def _interfaces(packet: Packet, flow: Flow) -> tuple[VmInterface | None, VmInterface | None]:
-    """Give the client's and the server's interface, from the packet where the flow knows neither."""
+def _client_of(packet: Packet, flow: Flow) -> VmInterface | None:
+    """Give the client's interface, from the packet where the flow knows neither end's."""
     if flow.client_if is not None or flow.server_if is not None or packet.proto != flow.proto:
-        return flow.client_if, flow.server_if
-    if packet.src == flow.client and packet.direction == TOSERVER:
-        return packet.src_if, packet.dst_if
-    return packet.dst_if, packet.src_if
+        return flow.client_if
+    return packet.src_if if _forwards(packet, flow) else packet.dst_if
+
+
+def _server_of(packet: Packet, flow: Flow) -> VmInterface | None:
+    """Give the server's interface, from the packet where the flow knows neither end's."""
+    if flow.client_if is not None or flow.server_if is not None or packet.proto != flow.proto:
+        return flow.server_if
+    return packet.dst_if if _forwards(packet, flow) else packet.src_if
+
+
+def _forwards(packet: Packet, flow: Flow) -> bool:
+    return packet.direction == TOSERVER and packet.src == flow.client
 
 
 def _opens(packet: Packet, flow: Flow) -> bool:
@@ -353,7 +370,7 @@ def _not_opened(packet: Packet, flow: Flow, ends: list[End]) -> EndJudgement | N
     if flow.flags & F_KNOWN:  # it was let in before, when its SYN was seen
         return None
     for end in ends:
-        if end[0].stateful.strict and end[0].stateful.tracks(PROTO_TCP):
+        if end.strict and end.tracks(PROTO_TCP):
             return denied(end, Reason.STATE_INVALID, "stateful/strict")
     return None
 
@@ -364,9 +381,21 @@ def _is_established(flow: Flow) -> bool:
 
 
 def _related(one: EndJudgement) -> EndJudgement:
-    if one.verdict <= _ACCEPT or one.section == "emergency":
+    if one.strictness <= _PASSES or one.section == "emergency":
         return one
-    return replace(one, verdict=Verdict.ACCEPT, reason=Reason.NONE, by=f"{one.policy}/related")
+    by, section, rule = f"{one.policy}/related", one.section, one.rule
+    return EndJudgement(
+        one.interface,
+        one.direction,
+        one.policy,
+        Verdict.ACCEPT,
+        Reason.NONE,
+        by,
+        section,
+        rule,
+        one.log,
+        one.logged,
+    )
 
 
 def _remember(flow: Flow, verdict: FlowVerdict, judgement: Judgement) -> None:
@@ -375,7 +404,7 @@ def _remember(flow: Flow, verdict: FlowVerdict, judgement: Judgement) -> None:
         flow.flags &= ~(F_DROPPED | F_REJECTED)
     flow.judged = verdict
     flow.epoch = verdict.epoch
-    if verdict.allowed:
+    if judgement.strictness <= _PASSES:
         return
     flow.flags |= F_REJECTED | F_DROPPED if judgement.verdict == Verdict.REJECT else F_DROPPED
     flow.reason = judgement.reason.value

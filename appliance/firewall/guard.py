@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from appliance.config.settings import FirewallSettings
 from appliance.firewall.bound import Scan, ScanAction
-from appliance.firewall.ends import End, denied, label_of
+from appliance.firewall.end import End
+from appliance.firewall.ends import denied, label_of
 from appliance.firewall.judgement import EndJudgement
 from appliance.firewall.limits import Tallies
 from appliance.firewall.probes import probe_of
@@ -65,16 +66,16 @@ class ScanGuard:
         self, packet: Packet, ends: list[End], sweeps: bool, now: int
     ) -> tuple[EndJudgement | None, tuple[NoticeEvent, ...]]:
         """Look for scans in a packet; ``sweeps`` tells whether it opens a flow and so counts."""
-        if packet.ip_version == 0 or not any(end[0].scan for end in ends):
+        if packet.ip_version == 0 or not any(end.scan for end in ends):
             return None, ()
         probe = probe_of(packet)
         judgement: EndJudgement | None = None
         notices: list[NoticeEvent] = []
         for end in ends:
-            scan = end[0].scan
+            scan = end.scan
             if scan is None or _exempt(scan, packet.src):
                 continue
-            for kind in self._kinds(packet, end, scan, probe if end[1] == IN else "", sweeps, now):
+            for kind in self._kinds(packet, end, scan, probe if end.direction == IN else "", sweeps, now):
                 judgement = self._react(packet, end, kind, scan.kinds[kind], notices, now) or judgement
         return judgement, tuple(notices)
 
@@ -84,13 +85,13 @@ class ScanGuard:
             return kinds
         number, source = self._number(end), packet.src
         service = (packet.proto, packet.dport if has_ports(packet.proto) else packet.icmp_type)
-        if end[1] == IN and has_ports(packet.proto):
+        if end.direction == IN and has_ports(packet.proto):
             action = scan.kinds.get("port_sweep")
             if action and self.sweeps.touch((number, source), service, action, now):
                 kinds.append("port_sweep")
         action = scan.kinds.get("host_sweep")
         # Sweeping in is seen only across interfaces, those of one segment.
-        whose = -(packet.place >> 32) if end[1] == IN else number
+        whose = -(packet.place >> 32) if end.direction == IN else number
         if action and self.sweeps.touch((whose, source, service), packet.dst, action, now):
             kinds.append("host_sweep")
         return kinds
@@ -100,7 +101,11 @@ class ScanGuard:
     ) -> EndJudgement | None:
         number = self._number(end)
         if self._recent.is_news((number, kind, packet.src), now):
-            details = {"interface": label_of(end[0]), "policy": end[0].name, "blocked": action.block > 0}
+            details = {
+                "interface": label_of(end.policy),
+                "policy": end.policy.name,
+                "blocked": action.block > 0,
+            }
             notices.append(NoticeEvent(now, f"scan.{kind}", packet, details))
         if action.block and number:
             self.blocks.add(number, packet.src, now + action.block)
@@ -109,7 +114,7 @@ class ScanGuard:
         )
 
     def _number(self, end: End) -> int:
-        interface = end[0].interface
+        interface = end.interface
         return self._tallies.of(interface.index).number if interface is not None else 0
 
 

@@ -2,50 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from appliance.firewall.limits import Tally
+import cython
+
 from appliance.model.event import NoticeEvent
 from appliance.model.verdict import Decision, Reason, Verdict
 
+if TYPE_CHECKING:
+    from appliance.firewall.limits import Tally
+
 _BYPASS, _ACCEPT = Verdict.BYPASS, Verdict.ACCEPT  # the look-up in the class is slow
+_PASSES = int(_ACCEPT)
 FOREVER = (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
 class EndJudgement:
-    """What the policy of one end says. ``direction`` is "out" for the sender, "in" for the receiver.
+    """What the policy of one end says; it does not change. ``direction`` is "out" for the sender, else "in".
 
     ``interface`` is the label of the interface, ``section`` and ``rule`` are "" where no rule decided.
+    ``strictness`` is the verdict as a number, ``number`` tells apart what ends have said before, 0 is none.
     """
 
-    interface: str
-    direction: str
-    policy: str
-    verdict: Verdict
-    reason: Reason
-    by: str
-    section: str = ""
-    rule: str = ""
-    log: bool = False
-    logged: tuple[str, ...] = ()
+    __slots__ = (
+        "by",
+        "direction",
+        "interface",
+        "log",
+        "logged",
+        "number",
+        "policy",
+        "reason",
+        "rule",
+        "section",
+        "strictness",
+        "verdict",
+    )
+
+    def __init__(  # noqa: PLR0913 - one for each field
+        self,
+        interface: str,
+        direction: str,
+        policy: str,
+        verdict: Verdict,
+        reason: Reason,
+        by: str,
+        section: str = "",
+        rule: str = "",
+        log: bool = False,
+        logged: tuple[str, ...] = (),
+    ) -> None:
+        """Say it; see the class for the meaning."""
+        self.interface: str = interface
+        self.direction: str = direction
+        self.policy: str = policy
+        self.verdict: Verdict = verdict
+        self.strictness: int = int(verdict)
+        self.reason: Reason = reason
+        self.by: str = by
+        self.section: str = section
+        self.rule: str = rule
+        self.log: bool = log
+        self.logged: tuple[str, ...] = logged
+        self.number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class Judgement:
-    """The stricter of what both ends say.
+    """The stricter of what both ends say; it does not change. ``strictness`` is the verdict as a number.
 
     ``log`` asks for a record: a rule with ``log: true`` decided, or the rules in ``logged`` with
     action ``log`` matched on the way. ``notices`` are scans that came to light.
     """
 
-    verdict: Verdict
-    reason: Reason = Reason.NONE
-    by: str = ""
-    log: bool = False
-    logged: tuple[str, ...] = ()
-    ends: tuple[EndJudgement, ...] = ()
-    notices: tuple[NoticeEvent, ...] = ()
+    __slots__ = ("_later", "by", "ends", "log", "logged", "notices", "reason", "strictness", "verdict")
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        reason: Reason = Reason.NONE,
+        by: str = "",
+        log: bool = False,
+        logged: tuple[str, ...] = (),
+        ends: tuple[EndJudgement, ...] = (),
+        notices: tuple[NoticeEvent, ...] = (),
+    ) -> None:
+        """Say it; see the class for the meaning."""
+        self.verdict: Verdict = verdict
+        self.strictness: int = int(verdict)
+        self.reason: Reason = reason
+        self.by: str = by
+        self.log: bool = log
+        self.logged: tuple[str, ...] = logged
+        self.ends: tuple[EndJudgement, ...] = ends
+        self.notices: tuple[NoticeEvent, ...] = notices
+        self._later: Judgement | None = None
 
     @property
     def bypass(self) -> bool:
@@ -57,10 +107,18 @@ class Judgement:
         """Give the verdict as the engine passes it on."""
         return Decision(self.verdict, self.reason, self.by)
 
+    def later(self) -> Judgement:
+        """Give the answer for further packets of a flow that this was said of."""
+        if self._later is None:
+            self._later = later_answer(self.verdict, self.by)
+        return self._later
+
 
 ALLOWED = Judgement(_ACCEPT)
 
 
+@cython.freelist(64)
+@cython.cclass
 class FlowVerdict:
     """What was decided for a flow; hangs on ``Flow.judged``.
 
@@ -84,6 +142,10 @@ class FlowVerdict:
 
     def __init__(self, epoch: int, judgement: Judgement, swapped: bool, until: int) -> None:
         """Remember ``judgement`` for later packets; those of a denied flow are dropped silently."""
+        self.begin(epoch, judgement, swapped, until)
+
+    def begin(self, epoch: int, judgement: Judgement, swapped: bool, until: int) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.epoch: int = epoch
         self.verdict: Verdict = judgement.verdict
         self.swapped: bool = swapped
@@ -91,8 +153,8 @@ class FlowVerdict:
         self.per_packet: bool = False
         self.tallies: tuple[Tally, ...] = ()
         self.half_open: bool = False
-        self.quiet: bool = judgement.verdict == _ACCEPT
-        self.later: Judgement = later_answer(judgement.verdict, judgement.by)
+        self.quiet: bool = judgement.strictness == _PASSES
+        self.later: Judgement = judgement.later()
 
     @property
     def allowed(self) -> bool:
@@ -127,4 +189,4 @@ def combine(ends: tuple[EndJudgement, ...], notices: tuple[NoticeEvent, ...] = (
 
 
 def _strictness(end: EndJudgement) -> int:
-    return int(end.verdict)
+    return end.strictness

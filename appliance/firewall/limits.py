@@ -5,8 +5,12 @@ Memory: one :class:`Tally` for each interface of the inventory, whatever the tra
 
 from __future__ import annotations
 
-from appliance.firewall.bound import BoundPolicies, Limits
+from typing import TYPE_CHECKING
+
 from appliance.model.verdict import Reason
+
+if TYPE_CHECKING:
+    from appliance.firewall.bound import BoundPolicies, Limits
 
 _SECOND = 1_000_000_000
 
@@ -51,11 +55,11 @@ class Tally:
                 return Reason.LIMIT_SYN_RATE
         return None
 
-    def take(self, limits: Limits, half_open: bool, opening: bool) -> None:
-        """Count a connection that was let in."""
+    def take(self, half_open: bool, rated: bool) -> None:
+        """Count a connection that was let in; ``rated`` is one that costs a token."""
         self.connections += 1
         self.half_open += half_open
-        if opening and limits.syn_rate:
+        if rated:
             self.credit -= _SECOND
 
     def give_back(self, half_open: bool) -> None:

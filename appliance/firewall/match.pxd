@@ -1,6 +1,7 @@
 cimport cython
 from appliance.firewall.subject cimport Subject
 
+@cython.final
 cdef class AddressIndex:
     cdef public object default
     cdef public list starts4, vectors4, starts6, vectors6
@@ -9,11 +10,13 @@ cdef class AddressIndex:
     @cython.locals(size=Py_ssize_t)
     cpdef object lookup(self, bytes address, int interface)
 
+@cython.final
 cdef class PortIndex:
     cdef public object default
     cdef public list starts, vectors
     cpdef object lookup(self, int port)
 
+@cython.final
 cdef class Block:
     cdef public list rules
     cdef public AddressIndex source, destination
@@ -23,6 +26,7 @@ cdef class Block:
     cpdef object candidates(self, Subject subject)
     cpdef object match(self, Subject subject, long long now, list logged)
 
+@cython.final
 cdef class RuleTable:
     cdef public list blocks
     cdef public int count

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cython
+
 from appliance.model.flow import Flow
 from appliance.model.packet import PROTO_SCTP, PROTO_TCP, PROTO_UDP, TH_SYN, Packet
 
@@ -9,6 +11,8 @@ _IPV4 = 0x0800
 _IPV6 = 0x86DD
 
 
+@cython.freelist(8)
+@cython.cclass
 class Subject:
     """The fields that rules compare. Interfaces are indexes, -1 for one that is not known.
 
@@ -33,6 +37,10 @@ class Subject:
 
     def __init__(self) -> None:
         """Make a subject that is nothing yet."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.frame: int = 0
         self.proto: int = -1
         self.src: bytes = b""
@@ -50,12 +58,13 @@ class Subject:
 
 def has_ports(proto: int) -> bool:
     """Tell whether packets of an IP protocol carry ports."""
-    return proto in {PROTO_TCP, PROTO_UDP, PROTO_SCTP}
+    return proto in (PROTO_TCP, PROTO_UDP, PROTO_SCTP)
 
 
 def of_packet(packet: Packet, src_index: int, dst_index: int) -> Subject:
     """Describe ``packet`` as it is; a fragment without the first bytes of its datagram has no ports."""
-    subject = Subject()
+    subject = Subject.__new__(Subject)
+    subject.begin()
     version = packet.ip_version
     subject.src_index = src_index
     subject.dst_index = dst_index
@@ -81,7 +90,8 @@ def of_packet(packet: Packet, src_index: int, dst_index: int) -> Subject:
 
 def of_flow(flow: Flow, src_index: int, dst_index: int) -> Subject:
     """Describe ``flow`` as its opening packet from client to server; TCP opens with SYN."""
-    subject = Subject()
+    subject = Subject.__new__(Subject)
+    subject.begin()
     subject.frame = _IPV4 if flow.ip_version == 4 else _IPV6
     subject.proto = flow.proto
     subject.src = flow.client

@@ -1,6 +1,7 @@
 cimport cython
 from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
+from appliance.model.taken cimport taken
 
 cdef list _COUNTERPARTS_V4, _COUNTERPARTS_V6
 cdef frozenset _ICMP_ERRORS
@@ -16,12 +17,13 @@ cpdef bint trackable(Packet packet)
 cpdef unsigned int esp_spi(Packet packet)
 cpdef int direction_of(Flow flow, Packet packet)
 cpdef bytes place_tag(long long place)
-@cython.locals(left="unsigned long long", right="unsigned long long", mask="unsigned long long", factor="unsigned long long", other="unsigned long long", byte="unsigned char", word="unsigned long long")
+@cython.locals(left="unsigned long long", right="unsigned long long", mask="unsigned long long", factor="unsigned long long", other="unsigned long long", byte="unsigned char", word="unsigned long long", step=int)
 cpdef long long flow_id(bytes key, long long now, long long number)
 
-@cython.locals(size=Py_ssize_t, i=Py_ssize_t)
+@cython.locals(size=Py_ssize_t, i=Py_ssize_t, target="unsigned char*", source="const unsigned char*")
 cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes data) except -1
 
+@cython.final
 cdef class KeyMaker:
     cdef public bint vlan_in_key, depth_in_key
     cdef public bytearray head
@@ -33,7 +35,7 @@ cdef class KeyMaker:
     cpdef bytes of_flow(self, Flow flow)
     @cython.locals(tags=bytes)
     cpdef bytes make(self, int proto, bytes src, bytes dst, int sport, int dport, Packet context, bytes extra)
-    @cython.locals(head=bytearray, base="char*", end=Py_ssize_t)
+    @cython.locals(room=bytearray, head="unsigned char*", end=Py_ssize_t)
     cpdef bytes join(self, int proto, bytes src, bytes dst, int sport, int dport, int depth, int tenant, bytes tags)
     @cython.locals(tag=bytes)
     cpdef bytes tag(self, tuple vlans)

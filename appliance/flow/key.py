@@ -18,6 +18,7 @@ from appliance.model.packet import (
     TOSERVER,
     Packet,
 )
+from appliance.model.taken import taken
 
 _NO_COUNTERPART = 0xFFFF
 _HEAD = 11  # protocol, depth, length of the part that varies, two ports, tenant
@@ -99,7 +100,8 @@ def flow_id(key: bytes, now: int, number: int) -> int:
         left ^= left >> 15
         right = ((right ^ byte) * other) & mask
         right ^= right >> 13
-    for word in (now & mask, (now >> 32) & mask, number & mask):
+    for step in range(3):
+        word = (number if step == 2 else now >> 32 * step) & mask
         left = ((left ^ word) * factor) & mask
         left ^= left >> 15
         right = ((right ^ word) * other) & mask
@@ -116,8 +118,9 @@ def _put(room: bytearray, at: int, data: bytes) -> int:
     """Write ``data`` at a place, as far as there is room; gives the place behind it."""
     size = len(data)
     if at + size <= _ROOM:
+        target, source = room, data  # pointers when compiled: bounds are checked above
         for i in range(size):
-            room[at + i] = data[i]
+            target[at + i] = source[i]
     return at + size
 
 
@@ -191,7 +194,8 @@ class KeyMaker:
         if src > dst or (sport > dport and src == dst):
             src, dst = dst, src
             sport, dport = dport, sport
-        head = self.head
+        room = self.head
+        head = room  # a pointer when compiled, to more than what is written here
         head[0] = proto & 0xFF
         head[1] = depth & 0xFF if self.depth_in_key else 0
         head[2] = len(tags) & 0xFF
@@ -203,11 +207,10 @@ class KeyMaker:
         head[8] = (tenant >> 16) & 0xFF
         head[9] = (tenant >> 8) & 0xFF
         head[10] = tenant & 0xFF
-        end = _put(head, _put(head, _put(head, _HEAD, tags), src), dst)
+        end = _put(room, _put(room, _put(room, _HEAD, tags), src), dst)
         if end > _ROOM:
-            return b"".join((head[:_HEAD], tags, src, dst))
-        base = head  # a pointer when compiled, and the key a copy
-        return b"" + base[:end]  # bytes of a bytearray, and cheaper to say than by calling the type
+            return b"".join((taken(room, _HEAD), tags, src, dst))
+        return taken(room, end)
 
     def tag(self, vlans: tuple[int, ...]) -> bytes:
         """Give the part of the key that VLAN ids make up."""

@@ -1,6 +1,7 @@
 cimport cython
 from appliance.model.flow cimport Flow
 
+@cython.final
 cdef class FlowQueues:
     cdef public list oldest, newest
     @cython.locals(last=Flow)

@@ -6,6 +6,7 @@ from appliance.config.settings import FlowSettings, Timeouts
 from appliance.flow.key import KeyMaker, direction_of, esp_spi, flow_id, icmp_ports, trackable
 from appliance.flow.queues import FlowQueues
 from appliance.model.flow import F_EVICTED, F_SWAPPED, Flow
+from appliance.model.identity import VmInterface
 from appliance.model.mark import SETTLED
 from appliance.model.packet import (
     PROTO_ESP,
@@ -51,7 +52,7 @@ _KEPT_QUEUES = [
 _BY_STATE = ["evicted_new", "evicted_established", "evicted_closed", "evicted_established"]
 _EVICTED = ["evicted_halfopen", *_BY_STATE[1:], *_BY_STATE, *_BY_STATE, *_BY_STATE, "evicted_settled"]
 _COUNTERS = (
-    *("created", "timeout", "reopened", "full", "unlogged"),
+    *("timeout", "reopened", "full", "unlogged"),
     *("evicted_halfopen", "evicted_new", "evicted_closed", "evicted_settled", "evicted_established"),
 )
 
@@ -75,6 +76,8 @@ class FlowTable:
         "ended",
         "keys",
         "max_flows",
+        "missed",
+        "missed_key",
         "protect",
         "queues",
         "table",
@@ -95,6 +98,8 @@ class FlowTable:
         self.queues: FlowQueues = FlowQueues(_QUEUES)
         self.ended: list[Flow] = []
         self.turn: int = 0
+        self.missed: Packet | None = None  # the packet looked up last that has no flow yet, and its key
+        self.missed_key: bytes = b""
         self.counters: dict[str, int] = dict.fromkeys(_COUNTERS, 0)
 
     def __len__(self) -> int:
@@ -114,8 +119,10 @@ class FlowTable:
         packet.direction = TOSERVER
         if not packet.src:
             return None
-        flow = self.table.get(self.keys.of_packet(packet))
+        key = self.keys.of_packet(packet)
+        flow = self.table.get(key)
         if flow is None:
+            self.missed, self.missed_key = packet, key
             return None
         if now > flow.last and now - flow.last >= flow.timeout:
             self._end(flow, "timeout")
@@ -136,7 +143,8 @@ class FlowTable:
         """
         if not trackable(packet):
             return None
-        key = self.keys.of_packet(packet)
+        key = self.missed_key if packet is self.missed else self.keys.of_packet(packet)
+        self.missed = None
         old = self.table.get(key)
         if old is not None:
             self._end(old, "forced")
@@ -152,7 +160,6 @@ class FlowTable:
         if packet.proto == PROTO_TCP and packet.tcp_flags & (TH_SYN | TH_ACK) == TH_SYN | TH_ACK:
             self.swap(flow)
             packet.direction = TOCLIENT
-        self.counters["created"] += 1
         return flow
 
     def reopen(self, flow: Flow, packet: Packet, now: int) -> Flow | None:
@@ -332,7 +339,8 @@ class FlowTable:
                 return
 
     def _record(self, packet: Packet, now: int) -> Flow:
-        flow = Flow(packet.proto, packet.src, packet.dst, 0, 0)
+        flow = Flow.__new__(Flow)
+        flow.begin(packet.proto, packet.src, packet.dst, 0, 0)
         if packet.proto in (PROTO_TCP, PROTO_UDP, PROTO_SCTP):
             flow.cport, flow.sport = packet.sport, packet.dport
         elif packet.proto in (PROTO_ICMP, PROTO_ICMPV6):
@@ -344,9 +352,15 @@ class FlowTable:
         flow.first = flow.last = now
         flow.first_number = packet.number
         flow.client_if, flow.server_if = packet.src_if, packet.dst_if
-        flow.ether_client = self.keys.shared_mac(packet.eth_src)
-        flow.ether_server = self.keys.shared_mac(packet.eth_dst)
+        flow.ether_client = self._mac(packet.src_if, packet.eth_src)
+        flow.ether_server = self._mac(packet.dst_if, packet.eth_dst)
         return flow
+
+    def _mac(self, interface: VmInterface | None, mac: bytes) -> bytes:
+        """Give an address that other flows hold too: the interface's own where it is that."""
+        if interface is not None and interface.mac == mac:
+            return interface.mac
+        return self.keys.shared_mac(mac)
 
     def _place(self, flow: Flow) -> None:
         kernel = flow.kernel

@@ -11,3 +11,4 @@ cdef class Flow:
     cdef public object tcp, app, client_if, server_if, judged, bits, ints, vars, detect
     cdef public str app_proto, reason, action_by, exception, end_reason
     cdef public Flow parent, newer, older
+    cpdef begin(self, int proto, bytes client, bytes server, int cport, int sport)

@@ -109,6 +109,10 @@ class Flow:
 
     def __init__(self, proto: int, client: bytes, server: bytes, cport: int, sport: int) -> None:
         """Make the record of a flow whose first packet goes from ``client`` to ``server``."""
+        self.begin(proto, client, server, cport, sport)
+
+    def begin(self, proto: int, client: bytes, server: bytes, cport: int, sport: int) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.id: int = 0
         self.key: Any = None
         self.proto: int = proto

@@ -1,10 +1,10 @@
 cdef class Packet:
-    cdef public bytes frame, eth_src, eth_dst, src, dst, link
+    cdef public bytes frame, eth_src, eth_dst, src, dst, link, tcp_opts
     cdef public bytes arp_sha, arp_spa, arp_tha, arp_tpa
     cdef public int linktype, ethertype, ip_version, proto, ttl, tos
     cdef public long long now, number, place
     cdef public Py_ssize_t wirelen, ip_off, ip_hlen, ip_len, l4_off, payload_off, payload_len
-    cdef public tuple vlans, ip_opts, ext_headers, tcp_opts
+    cdef public tuple vlans, ip_opts, ext_headers
     cdef public unsigned int ip_id, seq, ack
     cdef public int frag_off
     cdef public Py_ssize_t start, frag_hdr, frag_prev

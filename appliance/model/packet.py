@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cython
+
 from appliance.model.cut import cut
 
 if TYPE_CHECKING:
@@ -22,12 +24,15 @@ PROTO_ICMP, PROTO_IGMP, PROTO_IPIP, PROTO_TCP, PROTO_UDP = 1, 2, 4, 6, 17
 PROTO_IPV6, PROTO_GRE, PROTO_ESP, PROTO_AH, PROTO_ICMPV6, PROTO_SCTP = 41, 47, 50, 51, 58, 132
 
 
+@cython.freelist(8)
+@cython.cclass
 class Packet:
     """Header fields of one packet and its place in the frame.
 
     ``now`` is nanoseconds since the epoch, ``number`` counts from 1 in a capture. Addresses
     are network-order bytes (4 or 16); offsets are into ``frame``. A field that the packet does
-    not have keeps its neutral value: 0, ``b""`` or None; ``wscale`` and ``mss`` are -1.
+    not have keeps its neutral value: 0, ``b""`` or None; ``wscale`` and ``mss`` are -1. ``tcp_opts`` has the
+    kind of each option.
     ``start`` is where the packet begins in ``frame``: not 0 when a tunnel carries it. ``frag_off`` is in
     bytes; ``frag_hdr`` is the offset of an IPv6 fragment header, ``frag_prev`` of the byte that names it
     as the next header, and ``ip_hlen`` then includes it.
@@ -152,7 +157,7 @@ class Packet:
         self.tcp_hlen: int = 0
         self.window: int = 0
         self.urgent: int = 0
-        self.tcp_opts: tuple[int, ...] = ()
+        self.tcp_opts: bytes = b""
         self.mss: int = -1
         self.wscale: int = -1
         self.sack_ok: bool = False

@@ -9,8 +9,10 @@ cdef class TcpPeer:
     cdef public bint closed, depth_reached
     cdef public str os_policy
     cdef public list segments, buffer
+    cpdef begin(self)
 
 cdef class TcpSession:
     cdef public int state, previous, flags, tcp_flags
     cdef public TcpPeer client, server
     cdef public list queue
+    cpdef begin(self)

@@ -108,6 +108,10 @@ class TcpPeer:
 
     def __init__(self) -> None:
         """Make an end of which nothing is known."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that costs little."""
         self.isn: int = 0
         self.base_seq: int = 0
         self.next_seq: int = 0
@@ -145,10 +149,16 @@ class TcpSession:
 
     def __init__(self) -> None:
         """Make a session that has seen no packet."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that costs little."""
         self.state: int = 0  # TcpState.NONE, whose look-up in the class is slow
         self.previous: int = 0
-        self.client: TcpPeer = TcpPeer()
-        self.server: TcpPeer = TcpPeer()
+        self.client: TcpPeer = TcpPeer.__new__(TcpPeer)
+        self.client.begin()
+        self.server: TcpPeer = TcpPeer.__new__(TcpPeer)
+        self.server.begin()
         self.flags: int = 0
         self.tcp_flags: int = 0
         self.queue: list[Any] | None = None

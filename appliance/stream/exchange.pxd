@@ -12,6 +12,7 @@ cdef int TH_ACK, TH_FIN, _ESTABLISHED
 cdef int P_ACTIVE, P_EDGE, P_FIN, P_UNSEEN, S_ASYNC, S_CONFIRMED, S_MIDSTREAM
 
 
+@cython.final
 cdef class Exchange:
     cdef public Reassembly streams
     cdef public Judge judge

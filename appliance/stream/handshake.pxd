@@ -13,6 +13,7 @@ cdef int P_ACTIVE, P_EDGE, P_KNOWN
 cdef int S_ASYNC, S_EVASION, S_FAST_OPEN, S_FOUR_WAY, S_MIDSTREAM, S_SYNACK_FIRST
 
 
+@cython.final
 cdef class Handshake:
     cdef public Reassembly streams
     cdef public Judge judge
@@ -37,8 +38,11 @@ cdef class Handshake:
     @cython.locals(rivals=list, peer=TcpPeer)
     cpdef bint _echoes(self, TcpSession session, Packet packet)
 
-    @cython.locals(chosen=TcpPeer, peer=TcpPeer)
+    @cython.locals(chosen=TcpPeer, client=TcpPeer)
     cpdef TcpPeer _asked(self, TcpSession session, Packet packet)
+
+    @cython.locals(chosen=TcpPeer, peer=TcpPeer)
+    cpdef TcpPeer _rival_asked(self, list rivals, Packet packet)
 
     cpdef bint answers(self, TcpPeer peer, long long ack)
     cpdef bint refused(self, TcpSession session, Packet packet)

@@ -123,16 +123,29 @@ class Handshake:
 
     def _echoes(self, session: TcpSession, packet: Packet) -> bool:
         """Tell whether the echoed timestamp is one that a SYN of the client had."""
-        rivals: list[TcpPeer] = session.queue or []
-        for peer in (session.client, *rivals):  # noqa: SIM110 - a generator would not be typed statically
-            if peer.ts_last == packet.ts_ecr:
-                return True
+        if session.client.ts_last == packet.ts_ecr:
+            return True
+        rivals = session.queue
+        if rivals is not None:
+            for peer in rivals:
+                if peer.ts_last == packet.ts_ecr:
+                    return True
         return False
 
     def _asked(self, session: TcpSession, packet: Packet) -> TcpPeer | None:
         """Give the client's SYN that a SYN/ACK or RST acknowledges."""
+        chosen = self._rival_asked(session.queue, packet) if session.queue else None
+        if chosen is not None and chosen.ts_last == packet.ts_ecr:
+            return chosen
+        client = session.client
+        if self.answers(client, packet.ack) and (chosen is None or client.ts_last == packet.ts_ecr):
+            chosen = client
+        return chosen
+
+    def _rival_asked(self, rivals: list[TcpPeer], packet: Packet) -> TcpPeer | None:
+        """Give the latest rival SYN that is acknowledged, one with the echoed timestamp if there is."""
         chosen: TcpPeer | None = None
-        for peer in (*reversed(session.queue or ()), session.client):
+        for peer in reversed(rivals):
             if self.answers(peer, packet.ack) and (chosen is None or peer.ts_last == packet.ts_ecr):
                 chosen = peer
                 if peer.ts_last == packet.ts_ecr:
@@ -171,7 +184,9 @@ class Handshake:
             chosen.tcp_flags = client.tcp_flags
             session.client = chosen
             self.streams.memory.forget(client)
-        for peer in session.queue or ():
+        if session.queue is None:
+            return
+        for peer in session.queue:
             if peer is not chosen:
                 self.streams.memory.forget(peer)
         session.queue = None
@@ -288,8 +303,10 @@ class Handshake:
 
     def _answerer(self, session: TcpSession, ack: int) -> TcpPeer | None:
         """Give the SYN/ACK of the server that ``ack`` acknowledges."""
-        rivals: list[TcpPeer] = session.queue or []
-        for peer in (session.server, *rivals):
+        if self.answers(session.server, ack):
+            return session.server
+        rivals: list[TcpPeer] = session.queue if session.queue is not None else []
+        for peer in rivals:
             if self.answers(peer, ack):
                 return peer
         return None

@@ -1,7 +1,9 @@
+cimport cython
 from appliance.model.packet cimport Packet
 from appliance.stream.result cimport StreamResult
 
 
+@cython.final
 cdef class Judge:
     cdef public bint drop_invalid, drop_odd
 

@@ -12,6 +12,7 @@ cdef long long _FAR, _MASK, _HALF, _TURN
 cdef int P_FIN, TH_URG, PATIENCE, MAX_URGENT, DIFFERENT, SAME, UNKNOWN
 
 
+@cython.final
 cdef class Reassembly:
     cdef public bint inline
     cdef public long long depth

@@ -240,6 +240,8 @@ class Reassembly:
     def release(self, peer: TcpPeer, direction: int, upto: int, gaps: bool, result: StreamResult) -> None:
         """Hand on everything before position ``upto``; a hole ends it, or is reported if ``gaps``."""
         upto = self._limit(peer, upto)
+        if peer.position >= upto:
+            return
         segments = peer.segments if peer.segments is not None else []
         keep = self.inline
         parts: list[bytes] = []
@@ -298,7 +300,7 @@ class Reassembly:
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         del parts[:]
         if data:
-            result.chunks.append(Chunk(direction, peer.delivered, data))
+            result.add(Chunk(direction, peer.delivered, data))
             peer.delivered += len(data)
 
     def _advance(self, peer: TcpPeer, end: int) -> None:
@@ -308,7 +310,7 @@ class Reassembly:
     def _gap(self, peer: TcpPeer, direction: int, end: int, result: StreamResult) -> None:
         """Report that the bytes before ``end`` will not come."""
         size = end - peer.position
-        result.chunks.append(Chunk(direction, peer.delivered, b"", size))
+        result.add(Chunk(direction, peer.delivered, b"", size))
         result.note("reassembly_seq_gap")
         peer.gaps += 1
         peer.delivered += size
@@ -320,7 +322,7 @@ class Reassembly:
         """Hand on a segment that is next in order while nothing waits: the fast path."""
         data = segment.data
         if data is not None:
-            result.chunks.append(_chunk(direction, peer.delivered, data))
+            result.add(_chunk(direction, peer.delivered, data))
             peer.delivered += len(data)
         self._advance(peer, segment.stop)
         if keep and self.inline:
@@ -359,12 +361,12 @@ class Reassembly:
         if peer.closed:
             return
         peer.closed = True
-        if result.chunks:
-            chunk = result.chunks[len(result.chunks) - 1]
+        if result.found:
+            chunk = result.found[len(result.found) - 1]
             if chunk.direction == direction and chunk.data:
                 chunk.eof = True
                 return
-        result.chunks.append(Chunk(direction, peer.delivered, b"", 0, True))
+        result.add(Chunk(direction, peer.delivered, b"", 0, True))
 
 
 # One of each for nearly every packet: made here field by field, since calling a class makes objects of all

@@ -3,6 +3,7 @@ cimport cython
 from appliance.model.tcp cimport TcpPeer, TcpSegment
 
 
+@cython.final
 cdef class Retention:
     cdef public Py_ssize_t max_segments
     cdef public long long max_held, max_total, overhead, total

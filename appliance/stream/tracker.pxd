@@ -17,6 +17,7 @@ cdef int _CLOSED, _CLOSING, _ESTABLISHED, _FIN_WAIT1, _SYN_RECV, _SYN_SENT, _TIM
 cdef list FLOW_STATES
 
 
+@cython.final
 cdef class TcpTracker:
     cdef public object policy_for, intruder
     cdef public Reassembly streams

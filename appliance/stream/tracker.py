@@ -119,7 +119,8 @@ class TcpTracker:
 
         Sets ``flow.tcp``, ``flow.state`` and F_MIDSTREAM in ``flow.flags``. Never raises.
         """
-        result = StreamResult()
+        result = StreamResult.__new__(StreamResult)
+        result.begin()
         flags = packet.tcp_flags
         direction = packet.direction
         if packet.ack and not flags & TH_ACK:
@@ -167,7 +168,8 @@ class TcpTracker:
             result.apply(self.memcap_policy, "stream.memcap")
             return None
         self.sessions += 1
-        session = TcpSession()
+        session = TcpSession.__new__(TcpSession)
+        session.begin()
         sender = session.client if direction == 0 else session.server
         other = session.server if direction == 0 else session.client
         sender.os_policy = self.policy_for(packet.dst)

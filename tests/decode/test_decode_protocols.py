@@ -52,7 +52,7 @@ def check_tcp(packet: Packet, layer: Crafted) -> None:
     assert packet.tcp_hlen == layer.dataofs * 4
     assert (packet.mss, packet.wscale, packet.sack_ok) == (1460, 7, True)
     assert (packet.ts_val, packet.ts_ecr) == (0xFFFFFFFE, 77)
-    assert packet.tcp_opts == (2, 4, 8, 1, 3)
+    assert packet.tcp_opts == bytes((2, 4, 8, 1, 3))
     assert packet.payload() == bytes(layer.payload)
 
 

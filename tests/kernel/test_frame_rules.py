@@ -15,6 +15,7 @@ from kernel_helpers import bound, inventory, vm
 
 from appliance.firewall.bound import plain_policy
 from appliance.firewall.build import build_table
+from appliance.firewall.end import End
 from appliance.firewall.ends import judge_end
 from appliance.firewall.rule import BOTH, IN, OUT, Action, Endpoint, FlagTest, Macs, Ports, Rule, Values
 from appliance.firewall.schedule import MINUTE, Schedule, week_windows
@@ -94,7 +95,7 @@ def test_says_what_the_rule_table_says(rules, default, direction, own, peer, fra
     packet = Packet(b"", 1, 0, 1)
     packet.ethertype, packet.eth_src, packet.eth_dst = frame, source, target
     ends = (own, peer) if direction == OUT else (peer, own)
-    judged = judge_end((policy, direction), of_packet(packet, *ends), now)
+    judged = judge_end(End(policy, direction), of_packet(packet, *ends), now)
     told = decide(frame_rules(policy, direction, now), frame, source, target, peer)
     assert told == (judged.verdict <= Verdict.ACCEPT)
 

@@ -123,7 +123,7 @@ OPTIONS = {
     "win": lambda _p, made, value: setattr(made, "window", int(value)),
     "ws": lambda _p, made, value: setattr(made, "wscale", int(value)),
     "urg": lambda _p, made, value: setattr(made, "urgent", int(value)),
-    "opt": lambda _p, made, value: setattr(made, "tcp_opts", (int(value),)),
+    "opt": lambda _p, made, value: setattr(made, "tcp_opts", bytes((int(value),))),
     "ts": _timestamp,
     "at": _at,
 }

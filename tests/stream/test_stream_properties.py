@@ -132,7 +132,7 @@ noise = st.tuples(
             "wscale": st.integers(-1, 255),
             "urgent": st.integers(0, 65535),
             "ts_val": st.one_of(st.just(-1), st.integers(0, 2**32 - 1)),
-            "tcp_opts": st.just((34,)),
+            "tcp_opts": st.just(bytes((34,))),
         },
     ),
 )
