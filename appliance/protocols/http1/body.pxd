@@ -18,6 +18,7 @@ cdef class Body:
     cdef public list files, events
     cdef public bint closed, cut, is_file
     cdef public tuple ranged
+    cdef begin(self, FileTracker tracker, int direction, long long tx_id, long long limit)
     cpdef feed(self, bytes data)
     cpdef gap(self, long long length)
     cpdef close(self, bint complete)
