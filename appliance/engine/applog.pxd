@@ -15,4 +15,4 @@ cpdef _log_parser(Parts pipe, Flow flow, Parser parser, long long now, Packet pa
 @cython.locals(parser=Parser)
 cpdef _release(Flow flow, AppState state)
 cpdef _report_events(Flow flow, Transaction tx, str proto, long long now, Packet packet, list events)
-cpdef _log_tx(frozenset types, Flow flow, Transaction tx, str kind, long long now, Packet packet, list events)
+cpdef _log_tx(frozenset types, Flow flow, Transaction tx, Parser parser, long long now, Packet packet, list events)

@@ -1,5 +1,6 @@
 cimport cython
 from appliance.decode.quoted cimport embedded
+from appliance.engine.applications cimport judge
 from appliance.engine.arrival cimport checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.inspection cimport prevents, run_rules
 from appliance.engine.lifecycle cimport rest

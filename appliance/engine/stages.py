@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from appliance.decode.anomalies import is_invalid
 from appliance.decode.quoted import embedded
-from appliance.engine import applications, exceptions, overload, settle, swap
+from appliance.engine import exceptions, overload, settle, swap
+from appliance.engine.applications import judge
 from appliance.engine.arrival import checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.counters import count_session
 from appliance.engine.inspection import prevents, run_rules
@@ -264,7 +265,7 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
         packet.direction = 1 - packet.direction
     if flow.app_proto != known:
         work.note("application", flow.app_proto)
-        applications.judge(pipe, work, flow)
+        judge(pipe, work, flow)
     if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
         exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
     return _refused(work)
