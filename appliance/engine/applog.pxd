@@ -7,6 +7,7 @@ from appliance.model.flow cimport Flow
 from appliance.model.packet cimport Packet
 
 cdef int F_BYPASS, F_DROPPED, F_PASSED, TOCLIENT, _UNINSPECTED
+cdef dict TYPE_OF_KIND
 
 @cython.locals(state=AppState, inspected=bint)
 cpdef log_app(Parts pipe, Flow flow, long long now, Packet packet, list events)

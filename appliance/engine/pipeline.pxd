@@ -1,4 +1,5 @@
 cimport cython
+from appliance.detect.detector cimport Detector
 from appliance.engine.applog cimport log_app as _log_app
 from appliance.engine.parts cimport Parts
 from appliance.engine.stages cimport run_all
@@ -22,6 +23,7 @@ cdef class Pipeline(Parts):
     cpdef resume(self, Flow flow, long long now, list events)
     @cython.locals(flow=Flow)
     cpdef end_flows(self, list flows, Work work)
+    @cython.locals(detector=Detector)
     cpdef feed(self, Flow flow, Chunk chunk, long long now)
     cpdef turn(self, Flow flow)
     cpdef meet(self, Flow flow, long long now)

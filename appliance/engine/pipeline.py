@@ -66,6 +66,8 @@ class Pipeline(Parts):
 
     def meet(self, flow: Flow, now: int) -> None:
         """Find out whether the flow was announced by another, and as what."""
+        if not self.expectations.entries:
+            return
         met = self.expectations.match(flow, now)
         if met is not None:
             self.app.expect(flow, met.kind, met.carried, now)
@@ -116,8 +118,9 @@ class Pipeline(Parts):
     @override
     def feed(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Hand a piece of a stream to its parser and to the rules that look at streams."""
-        if flow.flags & F_PASSED == 0 and self.detector is not None:
-            self.detector.stream_data(flow, chunk)
+        detector = self.detector
+        if flow.flags & F_PASSED == 0 and detector is not None:
+            detector.stream_data(flow, chunk)
         if flow.app is None:
             # What announces a connection may be acknowledged, so read, only after its first packet.
             self.meet(flow, now)

@@ -14,7 +14,7 @@ from typing import Any
 # own that rules and buffers refer to); COMPLETE is the same for all.
 START = 0
 COMPLETE = 100
-_START, _COMPLETE = START, COMPLETE  # numbers of C when compiled, which nobody else can read
+_COMPLETE = COMPLETE  # a number of C when compiled, which nobody else can read
 
 BufferValue = bytes | list[bytes] | None
 
@@ -216,7 +216,7 @@ class Transaction:
 
 
 # Number that no transaction has.
-NEVER = 1 << 62
+_NEVER = 1 << 62
 
 # Frames of one parser that wait for detection; the oldest go first.
 FRAMES_LIMIT = 512
@@ -269,7 +269,7 @@ class Parser:
         self.failure = ""  # what made it fail: "parser" for data, "gap" for a hole; set from outside
         self.counted = False  # among the parsers that failed
         self.counted_tx = 0  # transactions counted so far
-        self.after_end = [NEVER, NEVER]  # number of the first transaction after the end of each direction
+        self.after_end = [_NEVER, _NEVER]  # number of the first transaction after the end of each direction
         self.closed_tx = -1  # newest transaction that was ended because there were too many
         self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
         self.carry: Any = None  # state for the parser that follows

@@ -46,3 +46,5 @@ cdef class AppLayer:
     @cython.locals(parser=Parser)
     cpdef _feed(self, Flow flow, AppState state, int direction, bytes data, long long now)
     cpdef _after(self, Flow flow, AppState state, Parser parser, long long now)
+
+cpdef object _carried(AppState state)

@@ -48,7 +48,7 @@ class AppLayer:
     def data(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Take the next piece of a TCP stream, or a hole in it."""
         state = self._state(flow)
-        if state.proto == FAILED:
+        if state.parser is None and state.proto == FAILED:
             return
         direction = chunk.direction
         state.position[direction] = chunk.offset + chunk.gap + len(chunk.data)
@@ -109,7 +109,7 @@ class AppLayer:
         if state is None or state.ends[direction]:
             return
         state.ends[direction] = True
-        if state.proto == FAILED:
+        if state.parser is None and state.proto == FAILED:
             return
         if not state.done[direction] and state.probe is not None and state.probe[direction]:
             self._settle(flow, state, direction, FAILED, now)
@@ -249,7 +249,7 @@ class AppLayer:
         self._hold(state, direction, data)
         held = state.probe[direction] if state.probe is not None else b""
         name = self._tcp.recognise(direction, held, flow.sport, flow.cport)
-        if name != UNKNOWN:
+        if name:
             self._settle(flow, state, direction, name, now)
         else:
             self._bail(flow, state, direction)

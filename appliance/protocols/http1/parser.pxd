@@ -1,7 +1,7 @@
 import cython
 
 from appliance.model.flow cimport Flow
-from appliance.protocols.http1.config cimport Configs
+from appliance.protocols.http1.config cimport Configs, configs
 from appliance.protocols.http1.conversation cimport Conversation
 from appliance.protocols.http1.request cimport RequestSide
 from appliance.protocols.http1.response cimport ResponseSide

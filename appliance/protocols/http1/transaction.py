@@ -127,7 +127,7 @@ class HttpTransaction(Transaction):
 
     def field(self, direction: int, key: bytes) -> bytes | None:
         """Give a field by its lower-case name."""
-        return self.headers_of(direction).get(key)
+        return _field(self, direction, key)
 
     @override
     def value(self, name: str) -> Any:
@@ -281,6 +281,10 @@ def _cookie(tx: HttpTransaction, direction: int) -> bytes | None:
     return tx.headers_of(direction).get(b"set-cookie" if direction else b"cookie")
 
 
+def _field(tx: HttpTransaction, direction: int, key: bytes) -> bytes | None:
+    return tx.headers_of(direction).get(key)
+
+
 def _host(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001 - getters share a form
     host = tx.host if tx.host is not None else tx.target.host
     return host.lower().rstrip(b".") if host is not None else None
@@ -349,7 +353,7 @@ _TABLE: dict[str, tuple[_Getter | bytes, tuple[int, ...], int, bool, bool]] = {
 
 def _getter(source: _Getter | bytes) -> _Getter:
     """Give what fetches a buffer: a field's by its key."""
-    return (lambda tx, direction: tx.field(direction, source)) if isinstance(source, bytes) else source
+    return (lambda tx, direction: _field(tx, direction, source)) if isinstance(source, bytes) else source
 
 
 # By direction.
