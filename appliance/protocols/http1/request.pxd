@@ -13,7 +13,7 @@ from appliance.protocols.http1.transaction cimport HttpTransaction
 from appliance.protocols.http1.uri cimport Target
 
 cdef int CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP, HEADERS, LINE, COMPLETE, _MAX_HELD, _PROBE
-cdef bytes _LITERAL, _NAME
+cdef bytes _LITERAL, _NAME, _POST, _PUT
 
 cdef class RequestSide(Side):
     cdef public Py_ssize_t probed

@@ -1,6 +1,7 @@
 import cython
 
 from appliance.model.app cimport Transaction
+from appliance.model.cut cimport cut
 from appliance.protocols.files cimport FileTracker
 from appliance.protocols.http1.body cimport Body
 from appliance.protocols.http1.headers cimport Headers

@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import override
 
 from appliance.model.app import COMPLETE, BufferSpec, BufferValue, FileObject, Transaction, ValueSpec
+from appliance.model.cut import cut
 from appliance.protocols.files import FileTracker
 from appliance.protocols.http1.body import Body
 from appliance.protocols.http1.headers import NO_HEADERS, Headers
@@ -229,7 +230,7 @@ def _joined(tx: HttpTransaction, direction: int) -> bytes | None:
     skip = b"cookie" if direction == 0 else b"set-cookie"
     headers = tx.headers_of(direction)
     if headers.exact and headers.get(skip) is None:
-        return headers.block[:-2]  # without the empty line
+        return cut(headers.block, 0, len(headers.block) - 2)  # without the empty line
     lines = [name + b": " + value + b"\r\n" for name, value in headers.fields if name.lower() != skip]
     return b"".join(lines) or None
 
