@@ -28,7 +28,10 @@ class AppCounters:
         """Count into ``counters``; the names of all protocols are there from the beginning, at 0."""
         self._counters = counters
         self._names: dict[tuple[str, bool], str] = {}
-        self._over_tcp: dict[str, str] = {}  # names of counters of transactions, put together once
+        # Names of counters by protocol, put together once: of flows, and of transactions.
+        self._flows_tcp: dict[str, str] = {}
+        self._flows_udp: dict[str, str] = {}
+        self._over_tcp: dict[str, str] = {}
         self._over_udp: dict[str, str] = {}
         for spec in specs:
             both = len(spec.transports) > 1
@@ -55,11 +58,18 @@ class AppCounters:
         if state.proto != state.counted:
             state.counted = state.proto
             if state.proto:
-                self._counters.add("app_layer.flow." + self._name(state.proto, flow))
+                self._count_flow(flow, state.proto)
         if state.previous is not None:
             self._update_parser(flow, state.previous)
         if state.parser is not None:
             self._update_parser(flow, state.parser)
+
+    def _count_flow(self, flow: Flow, protocol: str) -> None:
+        names = self._flows_tcp if flow.proto == PROTO_TCP else self._flows_udp
+        name = names.get(protocol)
+        if name is None:
+            name = names[protocol] = "app_layer.flow." + self._name(protocol, flow)
+        self._counters.add(name)
 
     def _update_parser(self, flow: Flow, parser: Parser) -> None:
         new = parser.next_tx - parser.counted_tx

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.engine.work import Work
+from appliance.firewall.bound import W_CONTROLS
 from appliance.model.event import NoticeEvent
 from appliance.model.flow import F_DROPPED, Flow
 from appliance.model.identity import VmInterface
@@ -21,6 +22,8 @@ _FAILED = "failed"
 def judge(pipe: Pipeline, work: Work, flow: Flow) -> None:
     """Drop the flow when an end refuses its application."""
     if pipe.bound is None or not flow.app_proto:
+        return
+    if pipe.bound.wishes(flow.client_if, flow.server_if) & W_CONTROLS == 0:
         return
     application = UNKNOWN if flow.app_proto == _FAILED else flow.app_proto
     for interface in (flow.client_if, flow.server_if):

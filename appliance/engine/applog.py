@@ -55,9 +55,9 @@ def _log_parser(
             if tx.reported < len(tx.events):
                 _report_events(flow, tx, parser.name, now, packet, events)
             if tx.files:
-                pipe.file_drain.files(flow, tx, parser.name, now, packet, events, inspected)
-            if not tx.logged and tx.ready:
-                _log_tx(pipe.types, flow, tx, parser.log_type, now, packet, events)
+                pipe.file_drain.files(flow, tx, parser, now, packet, events, inspected)
+            if not tx.logged and (tx.both_complete() or tx.early()):
+                _log_tx(pipe.types, flow, tx, parser, now, packet, events)
     parser.drop_done(inspected)
 
 
@@ -90,7 +90,7 @@ def _log_tx(
     types: frozenset[str] | None,
     flow: Flow,
     tx: Transaction,
-    kind: str,
+    parser: Parser,
     now: int,
     packet: Packet | None,
     events: list[Event],
@@ -98,7 +98,7 @@ def _log_tx(
     """Report a transaction that is ready, if an output writes such records."""
     tx.logged = 1
     flow.tx_id += 1
-    kind = tx.record_kind or kind
+    kind = tx.record_kind or parser.log_type
     if kind and (types is None or TYPE_OF_KIND.get(kind, kind) in types):
         events.append(AppEvent(now, kind, flow, tx, packet, _direction(packet)))
 

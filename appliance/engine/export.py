@@ -129,7 +129,7 @@ def _app(state: AppState) -> dict[str, Any]:
     data["fed"], data["position"] = list(state.fed), list(state.position)
     data["done"], data["ends"] = [bool(one) for one in state.done], [bool(one) for one in state.ends]
     held = state.probe if state.probe is not None and not state.proto else None
-    data["probe"] = [moving.text_of(bytes(one)) for one in held] if held is not None else None
+    data["probe"] = [moving.text_of(one) for one in held] if held is not None else None
     return data
 
 

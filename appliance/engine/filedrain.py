@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.model.app import FileObject, Transaction
+from appliance.model.app import FileObject, Parser, Transaction
 from appliance.model.event import Event, FileDataEvent, FileEvent
 from appliance.model.flow import Flow
 from appliance.model.packet import Packet
@@ -29,7 +29,7 @@ class FileDrain:
         self,
         flow: Flow,
         tx: Transaction,
-        proto: str,
+        parser: Parser,
         now: int,
         packet: Packet | None,
         events: list[Event],
@@ -46,7 +46,7 @@ class FileDrain:
                 continue
             file.logged = True
             if self.recorded:
-                events.append(FileEvent(now, flow, tx, file, proto, packet))
+                events.append(FileEvent(now, flow, tx, file, parser.name, packet))
 
     def _drain(self, file: FileObject, now: int, events: list[Event]) -> None:
         """Fetch what waits; what has lost bytes before it was chosen cannot be stored any more."""

@@ -69,6 +69,8 @@ class Pipeline(Parts):
 
     def meet(self, flow: Flow, now: int) -> None:
         """Find out whether the flow was announced by another, and as what."""
+        if not self.expectations.entries:
+            return
         met = self.expectations.match(flow, now)
         if met is not None:
             self.app.expect(flow, met.kind, met.carried, now)

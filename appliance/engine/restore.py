@@ -247,7 +247,7 @@ def _probe(pipe: Pipeline, state: AppState, data: object) -> bool:
         return False
     most = pipe.app.settings.probe_limit + (1 << 16)
     held = [moving.bytes_of(one, most) for one in data]
-    state.probe = [bytearray(one) for one in held if one is not None]
+    state.probe = [one for one in held if one is not None]
     return len(state.probe) == 2
 
 

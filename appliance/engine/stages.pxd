@@ -1,5 +1,6 @@
 cimport cython
 from appliance.decode.quoted cimport embedded
+from appliance.engine.applications cimport judge
 from appliance.engine.arrival cimport checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.counters cimport count_session
 from appliance.engine.inspection cimport prevents, run_rules
@@ -20,7 +21,7 @@ from appliance.stream.result cimport StreamResult
 
 cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 cdef object ACCEPTED, _NONE
-cdef int W_CONTROLS, _ACCEPT, _BYPASS
+cdef int _ACCEPT, _BYPASS
 cdef bint _CONTINUE, _STOP
 cdef int _CLOSED
 

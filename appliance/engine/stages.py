@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from appliance.decode.anomalies import is_invalid
 from appliance.decode.quoted import embedded
-from appliance.engine import applications, exceptions, overload, settle, swap
+from appliance.engine import exceptions, overload, settle, swap
+from appliance.engine.applications import judge
 from appliance.engine.arrival import checksum, defragment, identify, readable, report_anomalies
 from appliance.engine.counters import count_session
 from appliance.engine.inspection import prevents, run_rules
 from appliance.engine.lifecycle import rest
 from appliance.engine.work import Work
-from appliance.firewall.bound import W_CONTROLS
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
@@ -273,8 +273,7 @@ def parse_application(pipe: Pipeline, work: Work) -> bool:
         packet.direction = 1 - packet.direction
     if flow.app_proto != known:
         work.note("application", flow.app_proto)
-        if pipe.bound is not None and pipe.bound.wishes(flow.client_if, flow.server_if) & W_CONTROLS:
-            applications.judge(pipe, work, flow)
+        judge(pipe, work, flow)
     if not failing and _failed(flow) and pipe.settings.app.error_policy != "ignore":
         exceptions.apply(pipe, work, pipe.settings.app.error_policy, "app_layer")
     return _refused(work)

@@ -1,5 +1,9 @@
 cimport cython
 
+cdef int _COMPLETE
+cdef long long _NEVER
+
+@cython.freelist(8)
 cdef class FileObject:
     cdef public long long file_id, tx_id, size, start, inspected, store_id
     cdef public int direction
@@ -10,6 +14,7 @@ cdef class FileObject:
     cdef public object hashes, spool
     cdef public tuple range
     cdef public set chosen
+    cpdef begin(self, long long file_id, bytes name, int direction, long long tx_id)
 
 cdef class Transaction:
     cdef public long long id, created
@@ -17,9 +22,13 @@ cdef class Transaction:
     cdef public int logged, reported
     cdef public object inspected, matched
     cdef public bint updated
+    cdef _set_up(self, long long tx_id)
     cpdef buffer(self, str name, int direction)
     cpdef value(self, str name)
+    cpdef bint early(self) except -1
     cpdef bint over(self, bint inspected) except -1
+    @cython.locals(asked=int, answered=int)
+    cpdef bint both_complete(self) except -1
 
 cdef class Frame:
     cdef public str name
@@ -29,15 +38,23 @@ cdef class Frame:
 
 cdef class Parser:
     cdef public object settings, carry, wanted_frames
-    cdef public list transactions, events, expect, frames, received, after_end, _frame_count
+    cdef public list transactions, events, expect, frames, received
+    cdef list _frame_count
+    cdef long long[2] after_end
     cdef public long long next_tx, counted_tx, closed_tx, now
     cdef public bint failed, counted, bypass
     cdef public str failure, upgrade, known_as
     cdef public tuple upgrade_data
+    cdef _set_up(self, settings)
+    cpdef open(self, flow, app, carried)
     cpdef data(self, int direction, bytes chunk)
+    @cython.locals(tx=Transaction)
+    cpdef end(self, int direction)
+    cpdef cut(self, int direction)
     @cython.locals(tx=Transaction)
     cpdef drop_done(self, bint inspected)
 
+@cython.freelist(8)
 cdef class AppState:
     cdef public str proto, counted, ts, tc, orig, expected
     cdef public Parser parser, previous

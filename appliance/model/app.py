@@ -14,6 +14,7 @@ from typing import Any
 # own that rules and buffers refer to); COMPLETE is the same for all.
 START = 0
 COMPLETE = 100
+_COMPLETE = COMPLETE  # a number of C when compiled, which nobody else can read
 
 BufferValue = bytes | list[bytes] | None
 
@@ -86,6 +87,10 @@ class FileObject:
 
     def __init__(self, file_id: int, name: bytes, direction: int, tx_id: int) -> None:
         """Open a file that travels in ``direction`` (0 to-server, 1 to-client)."""
+        self.begin(file_id, name, direction, tx_id)
+
+    def begin(self, file_id: int, name: bytes, direction: int, tx_id: int) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.file_id = file_id
         self.name = name
         self.direction = direction
@@ -133,6 +138,10 @@ class Transaction:
 
     def __init__(self, tx_id: int) -> None:
         """Open transaction ``tx_id``, counted from 0 in its flow."""
+        self._set_up(tx_id)
+
+    def _set_up(self, tx_id: int) -> None:
+        """Set all fields."""
         self.id = tx_id
         self.progress = [START, START]
         self.events: list[str] = []
@@ -183,22 +192,31 @@ class Transaction:
     @property
     def ready(self) -> bool:
         """Tell whether it can be logged: when it is done, unless a protocol knows earlier."""
-        return self.done
+        return self.both_complete() or self.early()
+
+    def early(self) -> bool:
+        """Tell whether it can be logged before it is done; most have to wait."""
+        return False
 
     def over(self, inspected: bool) -> bool:
         """Tell whether nobody needs it any more: it is done, logged and, if ``inspected`` asks, inspected."""
         if not self.logged or (inspected and not (self.skip[0] and self.skip[1])):
             return False
-        return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE
+        return self.both_complete()
 
     @property
     def done(self) -> bool:
         """Tell whether both directions are complete."""
-        return self.progress[0] >= COMPLETE and self.progress[1] >= COMPLETE
+        return self.both_complete()
+
+    def both_complete(self) -> bool:
+        """Give :attr:`done`, without the cost of a property."""
+        asked, answered = self.progress[0], self.progress[1]
+        return asked >= _COMPLETE and answered >= _COMPLETE
 
 
 # Number that no transaction has.
-NEVER = 1 << 62
+_NEVER = 1 << 62
 
 # Frames of one parser that wait for detection; the oldest go first.
 FRAMES_LIMIT = 512
@@ -239,6 +257,10 @@ class Parser:
 
     def __init__(self, settings: Any = None) -> None:
         """Start with no transactions; ``settings`` is the protocol's part of the app settings."""
+        self._set_up(settings)
+
+    def _set_up(self, settings: Any) -> None:
+        """Set all fields."""
         self.settings = settings
         self.transactions: list[Transaction] = []
         self.next_tx = 0
@@ -247,7 +269,7 @@ class Parser:
         self.failure = ""  # what made it fail: "parser" for data, "gap" for a hole; set from outside
         self.counted = False  # among the parsers that failed
         self.counted_tx = 0  # transactions counted so far
-        self.after_end = [NEVER, NEVER]  # number of the first transaction after the end of each direction
+        self.after_end = [_NEVER, _NEVER]  # number of the first transaction after the end of each direction
         self.closed_tx = -1  # newest transaction that was ended because there were too many
         self.upgrade = ""  # name of the protocol that follows (STARTTLS, h2c), "any" to detect anew (CONNECT)
         self.carry: Any = None  # state for the parser that follows
@@ -257,7 +279,7 @@ class Parser:
         self.frames: list[Frame] = []
         self.wanted_frames: frozenset[str] = frozenset()  # names that some rule asks for
         self.received = [0, 0]  # offset behind the last byte handed to ``data`` in each direction
-        self._frame_count = [1, 1]
+        self._frame_count: list[int] | None = None  # of each direction, once there are any
         self.bypass = False  # nothing more can be learnt (encrypted from here)
         self.now = 0
 
@@ -281,6 +303,8 @@ class Parser:
         """
         if not self.wanted_frames:
             return None
+        if self._frame_count is None:
+            self._frame_count = [1, 1]
         self._frame_count[direction] += name != "stream"
         if name not in self.wanted_frames:
             return None
@@ -366,7 +390,7 @@ class AppState:
         self.changes = 0  # of protocol, so far
         self.reported = 0  # events written as anomalies so far
         self.first = -1  # direction of the first data seen
-        self.probe: list[bytearray] | None = None
+        self.probe: list[bytes] | None = None
         self.events: list[str] = []  # "applayer_..." events of detection itself
         self.done = [False, False]
         self.settled = [False, False]

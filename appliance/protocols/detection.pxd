@@ -4,11 +4,12 @@ cdef int PROBE_MAYBE, PROBE_NO, PROBE_YES, _PORTS
 
 cdef class Entry:
     cdef public str name
-    cdef public object pattern
+    cdef public object pattern, confirm
     cdef public bint nocase
     cdef public bytes head
     cdef public Py_ssize_t offset, size
-    @cython.locals(head=bytes)
+    @cython.locals(raw="const unsigned char*", wanted="const unsigned char*", start=Py_ssize_t, there=Py_ssize_t,
+                   at=Py_ssize_t, byte=int)
     cpdef int match(self, bytes data) except -1
 
 cdef class Detector:

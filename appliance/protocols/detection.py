@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probing, ProtocolSpec
+from appliance.protocols.spec import PROBE_MAYBE, PROBE_NO, PROBE_YES, Pattern, Probe, Probing, ProtocolSpec
 
 FAILED = "failed"
 UNKNOWN = ""
@@ -20,7 +20,7 @@ class Entry:
     ``head`` is then what has to stand at ``offset``, in lower case if ``nocase``; -1 is no such place.
     """
 
-    __slots__ = ("head", "name", "nocase", "offset", "pattern", "size")
+    __slots__ = ("confirm", "head", "name", "nocase", "offset", "pattern", "size")
 
     def __init__(self, name: str, pattern: Pattern) -> None:
         """Take over the pattern of a protocol."""
@@ -31,17 +31,23 @@ class Entry:
         self.head: bytes = pattern.data.lower() if pattern.nocase else pattern.data
         self.offset: int = pattern.offset if fixed else -1
         self.size: int = len(pattern.data)
+        self.confirm: Probe | None = pattern.confirm
 
     def match(self, data: bytes) -> int:
         """Say what :func:`match_pattern` says."""
         if self.offset < 0:
             return match_pattern(self.pattern, data)
-        head = data[self.offset : self.offset + self.size]
-        if self.nocase:
-            head = head.lower()
-        if head == self.head:
-            return self.pattern.confirm(data) if self.pattern.confirm is not None else PROBE_YES
-        return PROBE_MAYBE if len(head) < self.size and self.head.startswith(head) else PROBE_NO
+        raw, wanted, start = data, self.head, self.offset
+        there = min(self.size, len(data) - start)
+        for at in range(there):
+            byte = raw[start + at]
+            if self.nocase and 65 <= byte <= 90:
+                byte += 32
+            if byte != wanted[at]:
+                return PROBE_NO
+        if there < self.size:
+            return PROBE_MAYBE
+        return PROBE_YES if self.confirm is None else self.confirm(data)
 
 
 def _masked_at(data: bytes, pattern: Pattern, at: int) -> bool:
@@ -172,7 +178,8 @@ class Detector:
         """
         if not data:
             return UNKNOWN
-        data = data[: self.limit]
+        if len(data) > self.limit:
+            data = data[: self.limit]
         open_ = False
         entries = self._starting[direction][data[0]]
         for entry in entries:

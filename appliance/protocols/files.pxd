@@ -9,6 +9,9 @@ cdef class FileTracker:
     cdef public long long window, next_id
     cdef public frozenset hashes
     cdef public object magic, spool
+    cdef _set_up(self, long long window, frozenset hashes, magic, spool)
+    @cython.locals(made=FileTracker)
+    cpdef FileTracker another(self)
     @cython.locals(file=FileObject)
     cpdef FileObject open(self, bytes name, int direction, long long tx_id)
     @cython.locals(room="long long")

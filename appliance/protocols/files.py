@@ -34,11 +34,21 @@ class FileTracker:
         spool: Spool | None = None,
     ) -> None:
         """Start without files."""
+        self._set_up(window, hashes, magic, spool)
+
+    def _set_up(self, window: int, hashes: frozenset[str], magic: Magic | None, spool: Spool | None) -> None:
+        """Set all fields."""
         self.window = window
         self.hashes = hashes
         self.magic = magic
         self.spool = spool
         self.next_id = 0
+
+    def another(self) -> FileTracker:
+        """Make a tracker for another flow that does the same."""
+        made = FileTracker.__new__(FileTracker)
+        made._set_up(self.window, self.hashes, self.magic, self.spool)
+        return made
 
     @classmethod
     def of(cls, app: AppSettings, window: int = -1) -> FileTracker:
@@ -48,7 +58,8 @@ class FileTracker:
     def open(self, name: bytes, direction: int, tx_id: int) -> FileObject:
         """Begin a file."""
         name = name if len(name) <= MAX_NAME else name[:MAX_NAME]
-        file = FileObject(self.next_id, name, direction, tx_id)
+        file = FileObject.__new__(FileObject)
+        file.begin(self.next_id, name, direction, tx_id)
         self.next_id += 1
         if self.hashes:
             file.hashes = {kind: _MAKERS[kind](usedforsecurity=False) for kind in sorted(self.hashes)}
@@ -63,7 +74,7 @@ class FileTracker:
             return
         room = self.window - len(file.data)
         if room > 0:
-            file.data += data[:room]
+            file.data += data if len(data) <= room else data[:room]
         file.size += len(data)
         if file.hashes is not None:
             for digest in file.hashes.values():

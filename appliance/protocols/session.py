@@ -48,7 +48,7 @@ class AppLayer:
     def data(self, flow: Flow, chunk: Chunk, now: int) -> None:
         """Take the next piece of a TCP stream, or a hole in it."""
         state = self._state(flow)
-        if state.proto == FAILED:
+        if state.parser is None and state.proto == FAILED:
             return
         direction = chunk.direction
         state.position[direction] = chunk.offset + chunk.gap + len(chunk.data)
@@ -109,20 +109,25 @@ class AppLayer:
         if state is None or state.ends[direction]:
             return
         state.ends[direction] = True
-        if state.proto == FAILED:
+        if state.parser is None and state.proto == FAILED:
             return
         if not state.done[direction] and state.probe is not None and state.probe[direction]:
             self._settle(flow, state, direction, FAILED, now)
-        for parser in (state.previous, state.parser):
-            if parser is not None:
-                parser.now = now
-                parser.after_end[direction] = parser.next_tx
-                if cut:
-                    parser.cut(direction)
-                else:
-                    parser.end(direction)
-        if all(state.ends) and not state.proto and any(state.fed):
+        if state.previous is not None:
+            self._end_parser(state.previous, direction, now, cut)
+        if state.parser is not None:
+            self._end_parser(state.parser, direction, now, cut)
+        if not state.proto and state.ends[0] and state.ends[1] and (state.fed[0] or state.fed[1]):
             self._fail(flow, state)
+
+    def _end_parser(self, parser: Parser, direction: int, now: int, cut: bool) -> None:
+        """Tell a parser that one direction has ended."""
+        parser.now = now
+        parser.after_end[direction] = parser.next_tx
+        if cut:
+            parser.cut(direction)
+        else:
+            parser.end(direction)
 
     def expect(self, flow: Flow, protocol: str, carried: object, now: int = 0) -> None:
         """Start a flow that another one announced (an FTP data connection) as ``protocol``."""
@@ -242,9 +247,9 @@ class AppLayer:
                 self._bail(flow, state, direction)
             return
         self._hold(state, direction, data)
-        held = bytes(state.probe[direction]) if state.probe else b""
+        held = state.probe[direction] if state.probe is not None else b""
         name = self._tcp.recognise(direction, held, flow.sport, flow.cport)
-        if name != UNKNOWN:
+        if name:
             self._settle(flow, state, direction, name, now)
         else:
             self._bail(flow, state, direction)
@@ -252,10 +257,10 @@ class AppLayer:
     def _hold(self, state: AppState, direction: int, data: bytes) -> None:
         """Keep bytes until somebody can make use of them; never more than the probe limit and one piece."""
         if state.probe is None:
-            state.probe = [bytearray(), bytearray()]
+            state.probe = [b"", b""]
         held = state.probe[direction]
         if len(held) < self._held:
-            held += data
+            state.probe[direction] = held + data if held else data
 
     def _bail(self, flow: Flow, state: AppState, direction: int) -> None:
         """Give up when much came from one side and nothing from the other."""
@@ -321,9 +326,9 @@ class AppLayer:
         """Hand the bytes held back to the parser."""
         if state.probe is None or not state.probe[direction]:
             return
-        held = bytes(state.probe[direction])
+        held = state.probe[direction]
         lost = state.fed[direction] - len(held)
-        state.probe[direction] = bytearray()
+        state.probe[direction] = b""
         self._feed(flow, state, direction, held, now)
         if lost > 0 and state.parser is not None and not state.parser.failed:
             state.parser.gap(direction, lost)
@@ -358,9 +363,10 @@ class AppLayer:
         parser = state.parser = make(self._options[name])
         parser.now = now
         parser.wanted_frames = self._frames
-        for at in (0, 1):
-            if state.ends[at]:
-                parser.after_end[at] = 0
+        if state.ends[0]:
+            parser.after_end[0] = 0
+        if state.ends[1]:
+            parser.after_end[1] = 0
         parser.open(flow, self.settings, carried)
         if self._frames:
             note_stream(state, parser)

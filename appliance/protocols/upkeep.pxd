@@ -1,7 +1,7 @@
 cimport cython
 from appliance.model.app cimport Parser, Transaction
 
-cdef object COMPLETE
+cdef int COMPLETE
 
 @cython.locals(tx=Transaction, direction=int)
 cpdef finish(Parser parser)

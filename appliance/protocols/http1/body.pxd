@@ -6,6 +6,7 @@ from appliance.protocols.files cimport FileTracker
 cdef long long _MAX_KEPT
 cdef Py_ssize_t _MAX_FILES, MAX_NAME
 
+@cython.freelist(8)
 cdef class Body:
     cdef public FileTracker tracker
     cdef public object chain, multipart
@@ -18,6 +19,7 @@ cdef class Body:
     cdef public list files, events
     cdef public bint closed, cut, is_file
     cdef public tuple ranged
+    cdef begin(self, FileTracker tracker, int direction, long long tx_id, long long limit)
     cpdef feed(self, bytes data)
     cpdef gap(self, long long length)
     cpdef close(self, bint complete)

@@ -39,6 +39,10 @@ class Body:
 
     def __init__(self, tracker: FileTracker, direction: int, tx_id: int, limit: int) -> None:
         """Start an empty body; ``limit`` 0 is none."""
+        self.begin(tracker, direction, tx_id, limit)
+
+    def begin(self, tracker: FileTracker, direction: int, tx_id: int, limit: int) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
         self.tracker = tracker
         self.direction = direction
         self.tx_id = tx_id

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from appliance.config.settings import AppSettings
+from appliance.protocols.files import FileTracker
+
+_MOST = 1 << 62  # compiled, limits are 64 bits wide
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mb": 1 << 20}
 _UNITS |= {"mib": 1 << 20, "g": 1 << 30, "gb": 1 << 30, "gib": 1 << 30}
 _YES = frozenset({"yes", "true", "on", "1"})
@@ -102,6 +106,31 @@ def parse(section: Mapping[str, Any]) -> Config:
     return replace(defaults, **found)
 
 
+class Limits:
+    """What the parser goes by of one configuration, ready to be read for every message."""
+
+    def __init__(self, config: Config) -> None:
+        """Take over a configuration."""
+        self.config: Config = config
+        self.field_limit: int = min(config.field_limit, _MOST)
+        self.headers_limit: int = min(config.headers_limit, _MOST)
+        self.plus: bool = config.plus_to_space
+        self.lowercase: bool = config.lowercase_path
+        self.asked_limit: int = min(config.request_body_limit, _MOST)
+        self.answered_limit: int = min(config.response_body_limit, _MOST)
+        self.max_tx: int = min(config.max_tx, _MOST)
+        self._app: AppSettings | None = None
+        self._files: FileTracker | None = None
+
+    def files(self, app: AppSettings) -> FileTracker:
+        """Make what keeps the books of one flow's files; what it has to do is asked of ``app`` once."""
+        if self._files is None or self._app is not app:
+            config = self.config
+            window = max(app.file_limit, config.request_body_limit, config.response_body_limit)
+            self._app, self._files = app, FileTracker.of(app, window)
+        return self._files.another()
+
+
 class Configs:
     """The default configuration and those of particular servers."""
 
@@ -110,23 +139,23 @@ class Configs:
         libhtp = options.get("libhtp")
         libhtp = libhtp if isinstance(libhtp, Mapping) else {}
         section = libhtp.get("default-config")
-        self.default = parse(section if isinstance(section, Mapping) else {})
-        self.servers: list[tuple[Any, Config]] = []
+        self.default: Limits = Limits(parse(section if isinstance(section, Mapping) else {}))
+        self.servers: list[tuple[Any, Limits]] = []
         for entry in _sections(libhtp.get("server-config")):
-            config = parse(entry)
+            limits = Limits(parse(entry))
             for address in _addresses(entry.get("address")):
-                self.servers.append((address, config))
+                self.servers.append((address, limits))
 
-    def of(self, server: bytes) -> Config:
+    def of(self, server: bytes) -> Limits:
         """Give the configuration for a server address (4 or 16 bytes)."""
         if not self.servers:
             return self.default
         address = int.from_bytes(server, "big")
         version = 4 if len(server) == 4 else 6
-        for network, config in self.servers:
+        for network, limits in self.servers:
             low, high = int(network.network_address), int(network.broadcast_address)
             if network.version == version and low <= address <= high:
-                return config
+                return limits
         return self.default
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from appliance.model.app import COMPLETE, Parser
 from appliance.protocols.files import FileTracker
-from appliance.protocols.http1.body import Body
-from appliance.protocols.http1.config import Config
+from appliance.protocols.http1.config import Limits
 from appliance.protocols.http1.startline import RequestLine
 from appliance.protocols.http1.transaction import NOT_SEEN, HttpTransaction
 from appliance.protocols.http1.uri import Target
@@ -18,63 +17,91 @@ if TYPE_CHECKING:
     from appliance.protocols.http1.response import ResponseSide
 
 
-_MOST = 1 << 62  # compiled, limits are 64 bits wide
-NOBODY: deque[HttpTransaction] = deque()  # waits any more; nothing is added
+# Directions that have ended, as bits.
+_ANSWERS, BOTH = 2, 3
 
 
 class Conversation(Parser):
-    """The parser as its directions see it, apart from it so that they know its type without importing it."""
+    """The parser as its directions see it, apart from it so that they know its type without importing it.
+
+    ``oldest`` is the request that the next response belongs to. Nearly always it waits alone.
+    """
 
     request: RequestSide
     response: ResponseSide
+    transactions: list[HttpTransaction]  # type: ignore[assignment]
 
-    def __init__(self, settings: Any, config: Config) -> None:
+    def __init__(self, settings: Any, limits: Limits) -> None:
         """Start without requests."""
-        super().__init__(settings)
-        self.server_port: int = 0
-        self.files: FileTracker = FileTracker(100 << 10)
-        self.transactions: list[HttpTransaction] = []  # type: ignore[assignment]
-        self.waiting: deque[HttpTransaction] = deque()
-        self.stopped: bool = False
-        self._ended: list[bool] = [False, False]
-        self.use(config)
+        self._begin(settings, limits)
 
-    def use(self, config: Config) -> None:
-        """Go by these options."""
-        self.config: Config = config
-        self.field_limit: int = min(config.field_limit, _MOST)
-        self.headers_limit: int = min(config.headers_limit, _MOST)
-        self.plus: bool = config.plus_to_space
-        self.lowercase: bool = config.lowercase_path
-        self._asked_limit: int = min(config.request_body_limit, _MOST)
-        self._answered_limit: int = min(config.response_body_limit, _MOST)
-        self._most: int = min(config.max_tx, _MOST)
+    def _begin(self, settings: Any, limits: Limits) -> None:
+        """Set all fields."""
+        self._set_up(settings)
+        self.limits: Limits = limits
+        self.server_port: int = 0
+        self.files: FileTracker | None = None
+        self.oldest: HttpTransaction | None = None
+        self._behind: deque[HttpTransaction] | None = None  # requests that wait behind it
+        self.stopped: bool = False
+        self._ended: int = 0
+
+    @property
+    def waiting(self) -> list[HttpTransaction]:
+        """Requests that wait for their response, in order."""
+        return [] if self.oldest is None else [self.oldest, *(self._behind or ())]
 
     def new_request(self) -> HttpTransaction:
         """Open a transaction that waits for its response."""
         tx = self.open_tx()
-        if self._ended[1]:  # there will be no response
-            return tx
-        self.waiting.append(tx)
-        if self._most and len(self.waiting) > self._most:
-            self.waiting.popleft().advance(1, COMPLETE)
+        if self._ended & _ANSWERS == 0:  # otherwise there will be no response
+            self._await(tx)
         return tx
+
+    def _await(self, tx: HttpTransaction) -> None:
+        """Put a request behind those that wait; one too many waits in vain."""
+        count = 1
+        if self.oldest is None:
+            self.oldest = tx
+        else:
+            if self._behind is None:
+                self._behind = deque()
+            self._behind.append(tx)
+            count += len(self._behind)
+        most = self.limits.max_tx
+        if most and count > most:
+            late = self._next()
+            if late is not None:
+                late.advance(1, COMPLETE)
+
+    def _next(self) -> HttpTransaction | None:
+        """Give the request that has waited longest."""
+        tx = self.oldest
+        self.oldest = self._behind.popleft() if self._behind else None
+        return tx
+
+    def _await_none(self) -> None:
+        """No response comes any more."""
+        self.oldest = self._behind = None
 
     def next_unanswered(self) -> HttpTransaction:
         """Give the transaction to which the next response belongs; without any, one is made up."""
-        if self.waiting:
-            tx = self.waiting.popleft()
-            self.request.answered(tx)
-            return tx
+        known = self._next()
+        if known is not None:
+            self.answer(known)
+            return known
         tx = self.open_tx()
         tx.note("unable_to_match_response_to_request")
         tx.request = RequestLine(NOT_SEEN)
         target = tx.target = Target()
         target.normal = NOT_SEEN
-        body = tx.bodies[1]
-        body.name = NOT_SEEN
+        tx.answered.name = NOT_SEEN
         tx.advance(0, COMPLETE)
         return tx
+
+    def answer(self, tx: HttpTransaction) -> None:
+        """Take note that the response to a request has begun."""
+        self.request.answered(tx)
 
     def revive(self, tx: HttpTransaction) -> None:
         """Show a transaction again, to which something was added after it was done with."""
@@ -104,10 +131,13 @@ class Conversation(Parser):
 
     def open_tx(self) -> HttpTransaction:
         """Open a transaction."""
+        limits, files = self.limits, self.files
+        if files is None:
+            files = self.files = FileTracker(100 << 10)  # nobody has said what is wanted of files
         number = self.next_tx
         self.next_tx += 1
-        asked = Body(self.files, 0, number, self._asked_limit)
-        tx = HttpTransaction(number, (asked, Body(self.files, 1, number, self._answered_limit)))
+        tx = HttpTransaction.__new__(HttpTransaction)
+        tx.begin(number, files, limits.asked_limit, limits.answered_limit)
         tx.created = self.now
         self.transactions.append(tx)
         return tx

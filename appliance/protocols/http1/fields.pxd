@@ -1,6 +1,7 @@
 import cython
 
 from appliance.model.app cimport Frame
+from appliance.protocols.http1.config cimport Limits
 from appliance.protocols.http1.conversation cimport Conversation
 from appliance.protocols.http1.headers cimport Headers, split_field
 from appliance.protocols.http1.plain cimport field_block
@@ -20,13 +21,14 @@ cdef class FieldReader:
     cdef public HttpTransaction tx, last
     cdef public bytes pending
     cdef public Frame frame
+    cdef begin(self, Conversation parser, int direction)
     cpdef begin_frame(self, Py_ssize_t line, long long tx_id)
     cpdef end_frame(self)
     cpdef release(self)
     cpdef run(self)
     cpdef bint step(self) except -1
     cpdef bint on_start(self) except -1
-    @cython.locals(headers=Headers, parser=Conversation, end=Py_ssize_t)
+    @cython.locals(headers=Headers, limits=Limits, end=Py_ssize_t)
     cpdef Headers plain_head(self, bytes data, Py_ssize_t start)
     cpdef bint on_headers_done(self) except -1
     cpdef finish_message(self)

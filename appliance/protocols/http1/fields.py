@@ -24,8 +24,8 @@ class FieldReader:
     more bytes. So the result does not depend on how the bytes were cut.
     """
 
-    def __init__(self, parser: Conversation, direction: int) -> None:
-        """Start ahead of the first line."""
+    def begin(self, parser: Conversation, direction: int) -> None:
+        """Start ahead of the first line of one direction of ``parser``."""
         self.direction: int = direction
         self.word: str = "response" if direction else "request"
         self.parser: Conversation = parser
@@ -44,6 +44,8 @@ class FieldReader:
     def begin_frame(self, line: int, tx_id: int) -> None:
         """Note the message that began with the ``line`` bytes just taken."""
         self.end_frame()
+        if not self.parser.wanted_frames:
+            return
         behind = len(self.buffer) + line
         self.frame = self.parser.note_frame(self.word, self.direction, behind, -1, tx_id)
 
@@ -54,10 +56,12 @@ class FieldReader:
             self.frame = None
 
     def release(self) -> None:
-        """Let go of messages and bytes: there is no more to read."""
+        """Let go of messages, bytes and the parser: there is no more to read."""
         self.tx = self.last = self.frame = None
         self.pending = b""
-        self.buffer = bytearray()
+        if self.buffer:
+            self.buffer = bytearray()
+        self.parser = None  # type: ignore[assignment]
 
     def run(self) -> None:
         """Go on as far as the bytes allow."""
@@ -74,10 +78,11 @@ class FieldReader:
 
     def plain_head(self, data: bytes, start: int) -> Headers | None:
         """Read the field block at ``start`` if it is whole and plain, and keep what is behind it."""
-        headers = Headers()
-        parser = self.parser
-        end = field_block(data, start, parser.field_limit, headers)
-        if end < 0 or end - start > min(parser.field_limit, _MAX_RAW) or headers.count > parser.headers_limit:
+        headers = Headers.__new__(Headers)
+        headers.begin()
+        limits = self.parser.limits
+        end = field_block(data, start, limits.field_limit, headers)
+        if end < 0 or end - start > min(limits.field_limit, _MAX_RAW) or headers.count > limits.headers_limit:
             return None
         if end < len(data):
             self.buffer += data[end:]
@@ -107,6 +112,9 @@ class FieldReader:
 
     def take_line(self) -> bytes | None:
         """Give the next line with its line feed, None while there is none."""
+        if not self.buffer:
+            self.scanned = 0
+            return None
         at = self.buffer.find(b"\n", self.scanned)
         if at < 0:
             self.scanned = len(self.buffer)
@@ -117,7 +125,7 @@ class FieldReader:
 
     def too_long(self, size: int) -> bool:
         """Tell whether a line is over the limit; the direction is then given up."""
-        if size <= self.parser.field_limit:
+        if size <= self.parser.limits.field_limit:
             return False
         if self.tx is not None:
             self.tx.note(f"{self.word}_field_too_long")
@@ -152,7 +160,7 @@ class FieldReader:
         tx = self.tx
         if tx is None:
             return False
-        headers = tx.headers[self.direction]
+        headers = tx.own_headers(self.direction)
         if not (self.pending or self.in_trailer or headers.size()) and self.plain_block(tx):
             return self.end_block(tx)
         found = self.next_field_line()
@@ -200,7 +208,7 @@ class FieldReader:
         """Take the field that is complete now."""
         line, self.pending = self.pending, b""
         if line:
-            self.take_field(tx, tx.headers[self.direction], line)
+            self.take_field(tx, tx.own_headers(self.direction), line)
 
     def plain_block(self, tx: HttpTransaction) -> bool:
         """Take a whole field block at once, where it is there and as plain as nearly all are.
@@ -208,7 +216,7 @@ class FieldReader:
         Anything but lines of one field that end with CR LF is left to be read line by line.
         """
         end = self.buffer.find(b"\r\n\r\n")
-        if end <= 0 or end > self.parser.field_limit - 4 or end > _MAX_RAW - 4:
+        if end <= 0 or end > self.parser.limits.field_limit - 4 or end > _MAX_RAW - 4:
             return False
         block = bytes(self.buffer[: end + 4])
         lines = block.count(b"\r\n")
@@ -216,7 +224,7 @@ class FieldReader:
             return False
         if b"\r\n " in block or b"\r\n\t" in block or b"\r\n\0" in block:
             return False
-        headers = tx.headers[self.direction]
+        headers = tx.own_headers(self.direction)
         headers.block = block
         del self.buffer[: end + 4]
         self.scanned = 0
@@ -226,7 +234,7 @@ class FieldReader:
 
     def take_field(self, tx: HttpTransaction, headers: Headers, line: bytes) -> None:
         """Take one field, put together from the lines it was folded into."""
-        if headers.count >= self.parser.headers_limit:
+        if headers.count >= self.parser.limits.headers_limit:
             tx.note(f"{self.word}_too_many_headers")
             return
         name, value, problems = split_field(line)
@@ -236,7 +244,7 @@ class FieldReader:
                 if problem == "missing_colon"
                 else f"{self.word}_header_invalid"
             )
-        if headers.add(name, value, self.parser.field_limit):
+        if headers.add(name, value, self.parser.limits.field_limit):
             tx.note(f"{self.word}_header_repetition")
 
     def close_body(self, complete: bool) -> None:

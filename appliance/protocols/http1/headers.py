@@ -53,25 +53,56 @@ def key_of(name: bytes) -> bytes:
     return name.replace(b"\0", b"").strip(_SPACE).lower()
 
 
+def _mark(key: bytes) -> int:
+    """Give one bit of 64 that mostly differs between keys."""
+    size = len(key)
+    if size == 0:
+        return 1
+    raw, bit = key, 1
+    return bit << ((size * 5 + raw[0] * 3 + raw[size - 1]) & 63)
+
+
 class Headers:
     """The fields of one message in order, repeated ones joined by ``", "``.
 
     ``block`` is what came in one piece, as sent. It is ``exact`` when each of its lines is a field of its
-    own, written as ``Name: value`` and not repeated.
+    own, written as ``Name: value`` and not repeated. ``names`` and ``values`` go by the same order.
     """
 
-    __slots__ = ("_keys", "_lines", "_places", "block", "count", "exact", "fields", "repeated")
+    __slots__ = (
+        "_keys",
+        "_lines",
+        "_marks",
+        "_places",
+        "block",
+        "count",
+        "exact",
+        "names",
+        "repeated",
+        "values",
+    )
 
     def __init__(self) -> None:
         """Start without fields."""
-        self.fields: list[tuple[bytes, bytes]] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Set all fields."""
         self.count: int = 0
         self.repeated: set[bytes] | None = None
         self.exact: bool = False
         self.block: bytes = b""
         self._lines: bytearray | None = None  # with those that came one by one
-        self._keys: list[bytes] = []  # of ``fields``
+        self._keys: list[bytes] = []
+        self.names: list[bytes] = []
+        self.values: list[bytes] = []
+        self._marks: int = 0  # of the keys: what has none of them is not there
         self._places: dict[bytes, int] | None = None  # of more than a few
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Names and values in order."""
+        return list(zip(self.names, self.values, strict=True))
 
     @property
     def raw(self) -> bytes:
@@ -110,32 +141,37 @@ class Headers:
         self.count += 1
         place = self._find(key)
         if place < 0:
-            self._keys.append(key)
-            if self._places is not None:
-                self._places[key] = len(self.fields)
-            elif len(self._keys) > _FEW:
-                self._places = {one: index for index, one in enumerate(self._keys)}
-            self.fields.append((name, value))
+            self._append(key, name, value)
             return False
         if self.repeated is None:
             self.repeated = set()
         self.repeated.add(key)
-        known, old = self.fields[place]
+        old = self.values[place]
         # A second length does not change the first, and must not make it unreadable.
         if key != b"content-length" and len(old) + len(value) <= limit:
-            self.fields[place] = (known, old + b", " + value)
+            self.values[place] = old + b", " + value
         return True
+
+    def _append(self, key: bytes, name: bytes, value: bytes) -> None:
+        """Add a field of a name that was not there before."""
+        self._marks |= _mark(key)
+        self._keys.append(key)
+        if self._places is not None:
+            self._places[key] = len(self.names)
+        elif len(self._keys) > _FEW:
+            self._places = {one: index for index, one in enumerate(self._keys)}
+        self.names.append(name)
+        self.values.append(value)
 
     def get(self, key: bytes) -> bytes | None:
         """Give the value of the field with this lower-case name."""
         place = self._find(key)
-        if place < 0:
-            return None
-        field = self.fields[place]
-        return field[1]
+        return None if place < 0 else self.values[place]
 
     def _find(self, key: bytes) -> int:
         """Give the place of a field, -1 where there is none."""
+        if self._marks & _mark(key) == 0:
+            return -1
         if self._places is not None:
             return self._places.get(key, -1)
         keys = self._keys
@@ -144,6 +180,10 @@ class Headers:
             if known == key:
                 return place
         return -1
+
+
+# What stands where no fields were read; nothing is added to it.
+NO_HEADERS = Headers()
 
 
 def split_field(line: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:

@@ -9,11 +9,11 @@ from typing_extensions import override
 from appliance.config.settings import AppSettings
 from appliance.model.app import COMPLETE
 from appliance.model.flow import Flow
-from appliance.protocols.files import FileTracker
 from appliance.protocols.http1.config import configs
-from appliance.protocols.http1.conversation import NOBODY, Conversation
+from appliance.protocols.http1.conversation import BOTH, Conversation
 from appliance.protocols.http1.request import RequestSide
 from appliance.protocols.http1.response import ResponseSide
+from appliance.protocols.http1.transaction import HttpTransaction
 
 
 class HttpParser(Conversation):
@@ -25,21 +25,20 @@ class HttpParser(Conversation):
     def __init__(self, settings: Any = None) -> None:
         """Start with the protocol's options as a mapping."""
         self._configs = configs(settings)
-        super().__init__(settings, self._configs.default)
-        self._tied = True
-        self.request = self._asks = RequestSide(self)
-        self.response = self._answers = ResponseSide(self)
+        self._begin(settings, self._configs.default)
+        self._asks = RequestSide.__new__(RequestSide)
+        self._asks.start(self)
+        self._answers = ResponseSide.__new__(ResponseSide)
+        self._answers.start(self)
+        self.request, self.response = self._asks, self._answers
 
     @override
     def open(self, flow: Flow, app: AppSettings, carried: Any) -> None:
         """Learn the server, and what is wanted of files."""
-        config = self._configs.of(flow.server)
-        if config is not self.config:
-            self.use(config)
-        self.server_port = flow.sport
-        self.files = FileTracker.of(
-            app, max(app.file_limit, config.request_body_limit, config.response_body_limit)
-        )
+        connection = flow
+        self.limits = self._configs.of(connection.server)
+        self.server_port = connection.sport
+        self.files = self.limits.files(app)
 
     @override
     def data(self, direction: int, chunk: bytes) -> None:
@@ -60,6 +59,11 @@ class HttpParser(Conversation):
         (self.response if direction else self.request).gap(length)
         self._settle()
 
+    @override
+    def answer(self, tx: HttpTransaction) -> None:
+        """Take note that the response to a request has begun."""
+        self._asks.answered(tx)
+
     def _settle(self) -> None:
         """Complete the messages after which nothing more came at once."""
         self._asks.settle()
@@ -69,14 +73,17 @@ class HttpParser(Conversation):
     def end(self, direction: int) -> None:
         """Finish what is unfinished in one direction."""
         if not self.stopped:
-            (self.response if direction else self.request).end()
+            if direction:
+                self._answers.end()
+            else:
+                self._asks.end()
         for tx in self.transactions:
             tx.progress[direction] = COMPLETE
             tx.updated = True
-        self._ended[direction] = True
+        self._ended |= direction + 1
         if direction:
-            self.waiting.clear()
-        if all(self._ended):
+            self._await_none()
+        if self._ended == BOTH:
             self._untie()
 
     @override
@@ -92,10 +99,7 @@ class HttpParser(Conversation):
         The sides are parted from the parser because what refers to itself would wait for the collector of
         cyclic garbage, which has all flows to look through.
         """
-        if self._tied:
-            self._tied = False
-            self.stopped = True
-            self.waiting = NOBODY
-            for side in (self.request, self.response):
-                side.release()
-                del side.parser
+        self.stopped = True
+        self._await_none()
+        self._asks.release()
+        self._answers.release()

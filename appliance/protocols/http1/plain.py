@@ -21,20 +21,20 @@ _NAME = _table(b"!#$%&'*+-.^_`|~" + _ALNUM)
 _LABEL = _table(b"-_" + _ALNUM)
 # Bytes of a target that normalisation leaves alone wherever they stand.
 _FREE = _table(bytes(set(range(33, 256)) - set(b"#%+?\\/.")))
-_PROTOCOL = b" HTTP/1."
+_PROTOCOL = b"HTTP/1."
 _HTTP10, _HTTP11 = b"HTTP/1.0", b"HTTP/1.1"
 
 
 def _protocol(data: bytes, at: int) -> int:
-    """Tell which of HTTP/1.0 and 1.1 stands behind a space at ``at``: 10, 11 or 0."""
+    """Tell which of HTTP/1.0 and 1.1 stands at ``at``: 10, 11 or 0."""
     raw, wanted = data, _PROTOCOL
     size = len(data)
-    if size - at < 9:
+    if size - at < 8:
         return 0
-    for place in range(8):
+    for place in range(7):
         if raw[at + place] != wanted[place]:
             return 0
-    return 10 + raw[at + 8] - 48 if raw[at + 8] in (48, 49) else 0
+    return 10 + raw[at + 7] - 48 if raw[at + 7] in (48, 49) else 0
 
 
 def request_line(data: bytes) -> RequestLine | None:
@@ -51,10 +51,11 @@ def request_line(data: bytes) -> RequestLine | None:
         at += 1
     if at == gap + 1:
         return None
-    minor = _protocol(data, at)
+    minor = _protocol(data, at + 1) if at < size and raw[at] == 32 else 0
     if minor == 0 or size - at < 11 or raw[at + 9] != 13 or raw[at + 10] != 10:
         return None
-    found = RequestLine(raw[gap + 1 : at])
+    found = RequestLine.__new__(RequestLine)
+    found.begin(raw[gap + 1 : at])
     found.method = found.verb = raw[:gap]
     found.protocol = _HTTP11 if minor == 11 else _HTTP10
     found.version = minor
@@ -67,7 +68,7 @@ def status_line(data: bytes) -> StatusLine | None:
     raw, size = data, len(data)
     if size < 14 or raw[0] != 72 or raw[8] != 32:
         return None
-    minor = _protocol(b" " + raw[:8], 0)
+    minor = _protocol(data, 0)
     if minor == 0 or not 49 <= raw[9] <= 57:
         return None
     digit = raw[9] - 48
@@ -84,7 +85,8 @@ def status_line(data: bytes) -> StatusLine | None:
             at += 1
     if at + 1 >= size or raw[at] != 13 or raw[at + 1] != 10 or raw[at - 1] == 32:
         return None
-    found = StatusLine()
+    found = StatusLine.__new__(StatusLine)
+    found.begin()
     found.protocol = _HTTP11 if minor == 11 else _HTTP10
     found.version, found.status = minor, digit
     found.code = raw[9:12]

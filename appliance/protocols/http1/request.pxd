@@ -1,6 +1,8 @@
 import cython
 
 from appliance.protocols.http1.body cimport Body
+from appliance.protocols.http1.config cimport Limits
+from appliance.protocols.http1.conversation cimport Conversation
 from appliance.protocols.http1.headers cimport Headers
 from appliance.protocols.http1.framing cimport content_length, transfer_coding
 from appliance.protocols.http1.plain cimport host_name, port_number, request_line
@@ -11,10 +13,11 @@ from appliance.protocols.http1.transaction cimport HttpTransaction
 from appliance.protocols.http1.uri cimport Target
 
 cdef int CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP, HEADERS, LINE, COMPLETE, _MAX_HELD, _PROBE
-cdef bytes _LITERAL, _NAME
+cdef bytes _LITERAL, _NAME, _POST, _PUT
 
 cdef class RequestSide(Side):
     cdef public Py_ssize_t probed
+    cdef start(self, Conversation parser)
     cpdef bint on_other(self) except -1
     @cython.locals(line=bytes, text=bytes)
     cpdef bint on_start(self) except -1
@@ -22,9 +25,9 @@ cdef class RequestSide(Side):
     cpdef bint _overlong(self) except -1
     @cython.locals(tx=HttpTransaction, request=RequestLine, headers=Headers)
     cpdef bint plain(self, bytes data) except -1
-    @cython.locals(tx=HttpTransaction, target=Target, asked=Body, answered=Body)
+    @cython.locals(tx=HttpTransaction, target=Target)
     cpdef _begin(self, RequestLine request, bint whole, Py_ssize_t size)
-    @cython.locals(found=Target)
+    @cython.locals(found=Target, limits=Limits)
     cpdef Target _target(self, RequestLine request)
     @cython.locals(tx=HttpTransaction, start=Py_ssize_t, at=Py_ssize_t, line=bytes)
     cpdef bint on_short(self) except -1

@@ -30,7 +30,7 @@ _LITERAL = b"0123456789abcdefABCDEF:."
 # Letters and digits of Latin-1 too: names are not checked for more than what separates them.
 _NAME = b"-_." + bytes(c for c in range(256) if chr(c).isalnum())
 _AUTH = (b"basic", b"digest", b"bearer")
-_UPLOADS = frozenset({b"POST", b"PUT"})  # methods whose body is a file
+_POST, _PUT = b"POST", b"PUT"  # methods whose body is a file
 _MAX_HELD = 64 << 10  # bytes that wait for the answer to CONNECT
 _PROBE = 1024  # bytes after a request line without protocol in which a header field would show
 
@@ -38,9 +38,9 @@ _PROBE = 1024  # bytes after a request line without protocol in which a header f
 class RequestSide(Side):
     """Reads requests, one after the other."""
 
-    def __init__(self, parser: Conversation) -> None:
+    def start(self, parser: Conversation) -> None:
         """Start ahead of the first request line."""
-        super().__init__(parser, 0)
+        self.begin(parser, 0)
         self.probed: int = 0  # bytes after a request line without protocol that were looked at
 
     @override
@@ -52,7 +52,7 @@ class RequestSide(Side):
     def plain(self, data: bytes) -> bool:
         """Take a request line with its fields."""
         request = request_line(data)
-        if request is None or len(request.text) + 2 > self.parser.field_limit:
+        if request is None or len(request.text) + 2 > self.parser.limits.field_limit:
             return False
         headers = self.plain_head(data, len(request.text) + 2)
         if headers is None:
@@ -60,7 +60,7 @@ class RequestSide(Side):
         self._begin(request, True, len(data) - len(self.buffer))
         tx = self.tx
         if tx is not None:
-            tx.headers = (headers, tx.headers[1])
+            tx.request_headers = headers
             if headers.repeated is not None:
                 tx.note("request_header_repetition")
             tx.advance(0, HEADERS)
@@ -72,10 +72,10 @@ class RequestSide(Side):
         """Read a request line; what cannot be one belongs to the request before it."""
         line = self.take_line()
         if line is None:
-            if len(self.buffer) > self.parser.field_limit:
+            if len(self.buffer) > self.parser.limits.field_limit:
                 return self._overlong()
             return False
-        if len(line) > self.parser.field_limit:
+        if len(line) > self.parser.limits.field_limit:
             self.buffer[:0] = line
             return self._overlong()
         text = line.rstrip(b"\r\n")
@@ -93,8 +93,8 @@ class RequestSide(Side):
         tx = self.tx = self.parser.new_request()
         self.settle()
         tx.note("request_field_too_long")
-        tx.request = parse_request(bytes(self.buffer[: self.parser.field_limit]))
-        tx.request_line = bytes(self.buffer[: self.parser.field_limit])
+        tx.request = parse_request(bytes(self.buffer[: self.parser.limits.field_limit]))
+        tx.request_line = bytes(self.buffer[: self.parser.limits.field_limit])
         self.give_up()
         return True
 
@@ -118,9 +118,8 @@ class RequestSide(Side):
             tx.note("double_encoded_uri")
         if target.port == -2:
             tx.note("invalid_server_port_in_request")
-        asked, answered = tx.bodies
-        asked.name = answered.name = target.path
-        asked.is_file = request.verb in _UPLOADS
+        tx.asked.name = tx.answered.name = target.path
+        tx.asked.is_file = request.verb == _POST or request.verb == _PUT  # noqa: PLR1714 - compared in C
         tx.advance(0, LINE)
         self.probed = 0
         self.state = HEADERS_STEP if request.protocol else SHORT_STEP
@@ -128,9 +127,10 @@ class RequestSide(Side):
     def _target(self, request: RequestLine) -> Target:
         """Take the target apart, by what the method makes of it."""
         if request.verb == b"CONNECT":
-            return parse_target(request.uri, self.parser.config, True)
-        found = plain_target(request.uri, self.parser.plus, self.parser.lowercase)
-        return found if found is not None else parse_target(request.uri, self.parser.config)
+            return parse_target(request.uri, self.parser.limits.config, True)
+        limits = self.parser.limits
+        found = plain_target(request.uri, limits.plus, limits.lowercase)
+        return found if found is not None else parse_target(request.uri, self.parser.limits.config)
 
     def on_short(self) -> bool:
         """After a line without protocol: fields tell that it was left out, anything else HTTP/0.9."""
@@ -173,7 +173,7 @@ class RequestSide(Side):
             return False
         self._check_host(tx)
         self._check_auth(tx)
-        headers = tx.headers[0]
+        headers = tx.request_headers
         coding = transfer_coding(headers, tx, "request", tx.request.version)
         length = content_length(headers, tx, "request")
         if tx.request.verb == b"CONNECT":
@@ -184,7 +184,7 @@ class RequestSide(Side):
         kind = headers.get(b"content-type")
         boundary = None if kind is None else boundary_of(kind)
         if boundary is not None:
-            tx.bodies[0].multipart = Multipart(boundary)
+            tx.asked.multipart = Multipart(boundary)
         return self.begin_body(tx, max(length, 0), coding)
 
     def on_connect(self) -> bool:
@@ -201,7 +201,7 @@ class RequestSide(Side):
 
     def _check_host(self, tx: HttpTransaction) -> None:
         """Find out the host name, and whether it is told in one way only."""
-        headers = tx.headers[0]
+        headers = tx.request_headers
         value = headers.get(b"host")
         if value is None:
             if tx.request.version >= 11:
@@ -228,7 +228,7 @@ class RequestSide(Side):
 
     def _check_auth(self, tx: HttpTransaction) -> None:
         """Note an authorization of a kind that nobody knows."""
-        headers = tx.headers[0]
+        headers = tx.request_headers
         value = headers.get(b"authorization")
         if value is not None and not value.lower().startswith(_AUTH):
             tx.note("request_auth_unrecognized")
@@ -249,7 +249,7 @@ class RequestSide(Side):
         """Look for a line that begins a request."""
         line = self.take_line()
         if line is None:
-            if len(self.buffer) > self.parser.field_limit:
+            if len(self.buffer) > self.parser.limits.field_limit:
                 self.take(len(self.buffer))
             return False
         if looks_like_request(line):

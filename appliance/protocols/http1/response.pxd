@@ -1,6 +1,7 @@
 import cython
 
 from appliance.protocols.http1.body cimport Body
+from appliance.protocols.http1.conversation cimport Conversation
 from appliance.protocols.http1.headers cimport Headers
 from appliance.protocols.http1.framing cimport content_length, transfer_coding
 from appliance.protocols.http1.plain cimport status_line
@@ -10,9 +11,11 @@ from appliance.protocols.http1.transaction cimport HttpTransaction
 
 cdef int HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP, HEADERS, LINE, COMPLETE, NO_LENGTH, _NO_STATUS
 cdef bytes _BLANK
+cdef Headers NO_HEADERS
 
 cdef class ResponseSide(Side):
     cdef public bint ended_lfcr
+    cdef start(self, Conversation parser)
     cpdef bint on_other(self) except -1
     @cython.locals(at=Py_ssize_t, buffer=bytearray, following=bytearray)
     cpdef _line_end(self, bint lone_cr_first)

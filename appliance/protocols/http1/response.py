@@ -9,7 +9,7 @@ from typing_extensions import override
 from appliance.model.app import COMPLETE
 from appliance.protocols.files import name_from_disposition
 from appliance.protocols.http1.framing import NO_LENGTH, content_length, transfer_coding
-from appliance.protocols.http1.headers import Headers
+from appliance.protocols.http1.headers import NO_HEADERS
 from appliance.protocols.http1.plain import status_line
 from appliance.protocols.http1.side import Side
 from appliance.protocols.http1.startline import StatusLine, looks_like_status, parse_status
@@ -26,9 +26,9 @@ _NO_STATUS = 1024  # bytes without line end after which a body without status li
 class ResponseSide(Side):
     """Reads responses and gives each to the oldest request without one."""
 
-    def __init__(self, parser: Conversation) -> None:
+    def start(self, parser: Conversation) -> None:
         """Start ahead of the first status line."""
-        super().__init__(parser, 1)
+        self.begin(parser, 1)
         self.ended_lfcr: bool = False
 
     @override
@@ -101,7 +101,7 @@ class ResponseSide(Side):
         if tx is not None:
             self.begin_frame(len(data) - len(self.buffer), tx.id)
             self.state = HEADERS_STEP
-            tx.headers = (tx.headers[0], headers)
+            tx.response_headers = headers
             if headers.repeated is not None:
                 tx.note("response_header_repetition")
             tx.advance(1, HEADERS)
@@ -119,7 +119,7 @@ class ResponseSide(Side):
         kind = looks_like_status(bytes(self.buffer[:256]))
         size = self._line_end(lone_cr_first=True)
         if size is None and not (kind is False and len(self.buffer) > _NO_STATUS):
-            if len(self.buffer) > self.parser.field_limit:
+            if len(self.buffer) > self.parser.limits.field_limit:
                 self._begin(StatusLine())
                 return self.too_long(len(self.buffer))
             return False
@@ -154,7 +154,7 @@ class ResponseSide(Side):
 
     def _is_stray(self) -> bool:
         """Tell whether the line at hand belongs to the response before: nobody waits, and it is no status."""
-        if self.parser.waiting or self.last is None:
+        if self.parser.oldest is not None or self.last is None:
             return False
         at = _first(self.buffer, 0)
         head = bytes(self.buffer[: len(self.buffer) if at < 0 else at]).strip(_BLANK)
@@ -197,7 +197,7 @@ class ResponseSide(Side):
         tx = self.tx
         if tx is None:
             return False
-        status, headers = tx.response.status, tx.headers[1]
+        status, headers = tx.response.status, tx.response_headers
         method = tx.request.verb
         length = content_length(headers, tx, "response")
         if status == 100 and length in (0, NO_LENGTH):
@@ -221,7 +221,7 @@ class ResponseSide(Side):
 
     def _prepare(self, tx: HttpTransaction) -> None:
         """Set the body up: codings, name, range."""
-        headers, body = tx.headers[1], tx.bodies[1]
+        headers, body = tx.response_headers, tx.answered
         self.decode_body(tx)
         disposition = headers.get(b"content-disposition")
         if disposition is not None:
@@ -239,7 +239,7 @@ class ResponseSide(Side):
         if tx.seen_continue:
             tx.note("100_continue_already_seen")
         tx.seen_continue = True
-        tx.headers = (tx.headers[0], Headers())
+        tx.response_headers = NO_HEADERS
         tx.progress[1] = 0
         self.state = START_STEP
         return True
@@ -254,11 +254,11 @@ class ResponseSide(Side):
         """The server changes to the protocol that it names."""
         self._prepare(tx)
         self.finish_message()
-        wanted = (tx.headers[1].get(b"upgrade") or b"").strip().lower()
+        wanted = (tx.response_headers.get(b"upgrade") or b"").strip().lower()
         protocol = {b"h2c": "http2", b"websocket": "websocket"}.get(wanted)
         if protocol is None:
             self.parser.opaque()
-        elif tx.headers[0].get(b"upgrade") is None:
+        elif tx.request_headers.get(b"upgrade") is None:
             tx.note("failed_protocol_change")
         else:
             self.parser.carry = tx
@@ -281,7 +281,7 @@ class ResponseSide(Side):
         """Look for a status line."""
         line = self.take_line()
         if line is None:
-            if len(self.buffer) > self.parser.field_limit:
+            if len(self.buffer) > self.parser.limits.field_limit:
                 self.take(len(self.buffer))
             return False
         if looks_like_status(line):

@@ -96,7 +96,7 @@ class Side(FieldReader):
         """Hand decoded framing on to the body."""
         tx = self.tx
         if tx is not None and data:
-            mine = tx.bodies[self.direction]
+            mine = tx.body_of(self.direction)
             mine.feed(data)
             tx.sync()
             tx.updated = True
@@ -106,7 +106,7 @@ class Side(FieldReader):
         """End the body of the message."""
         tx = self.tx
         if tx is not None:
-            mine = tx.bodies[self.direction]
+            mine = tx.body_of(self.direction)
             mine.close(complete)
             tx.sync()
 
@@ -192,7 +192,7 @@ class Side(FieldReader):
         tx = self.tx
         if tx is not None and self.state in (LENGTH_STEP, CHUNK_STEP, STREAM_STEP):
             known = length if self.state == STREAM_STEP else min(self.left, length)
-            tx.bodies[self.direction].gap(known)
+            tx.body_of(self.direction).gap(known)
             tx.sync()
             tx.updated = True
             length -= known
@@ -250,27 +250,27 @@ class Side(FieldReader):
     def conclude(self) -> None:
         """No byte can belong to the last message any more."""
         if self.last is not None:
-            mine = self.last.bodies[self.direction]
+            mine = self.last.body_of(self.direction)
             mine.conclude()
             self.last.sync()
 
     def decode_body(self, tx: HttpTransaction) -> None:
         """Undo the codings that the fields announce."""
-        headers = tx.headers[self.direction]
+        headers = tx.headers_of(self.direction)
         value = headers.get(b"content-encoding")
         if value is None:
             return
-        config = self.parser.config
+        config = self.parser.limits.config
         kinds, events = codings(value, config.layer_limit, config.lzma)
         for event in events:
             tx.note(event)
-        tx.bodies[self.direction].decode(kinds, config.bomb_limit)
+        tx.body_of(self.direction).decode(kinds, config.bomb_limit)
 
     def settle(self) -> None:
         """Mark the finished message complete, now that nothing more came with it."""
         if self.finishing and self.last is not None:
             self.finishing = False
-            mine = self.last.bodies[self.direction]
+            mine = self.last.body_of(self.direction)
             mine.close(True)
             self.last.sync()
             self.last.advance(self.direction, 100)
@@ -280,7 +280,7 @@ class Side(FieldReader):
         tx = self.last
         if tx is None:
             return
-        tx.bodies[self.direction].feed(data)
+        tx.body_of(self.direction).feed(data)
         if not self.finishing:
             tx.progress[self.direction] = BODY
             tx.skip[self.direction] = False

@@ -2,15 +2,21 @@ import cython
 
 cdef bytes _SPACE, _SPACE_NUL, _BLANK
 
+@cython.no_gc
+@cython.freelist(8)
 cdef class RequestLine:
     cdef public bytes method, verb, uri, protocol, text
     cdef public int version
     cdef public list events
+    cdef begin(self, bytes uri)
 
+@cython.no_gc
+@cython.freelist(8)
 cdef class StatusLine:
     cdef public bytes protocol, code, message, text
     cdef public int version, status
     cdef public list events
+    cdef begin(self)
 
 @cython.locals(compact=bytes)
 cpdef int version_of(bytes text) except? -9

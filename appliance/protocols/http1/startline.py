@@ -22,6 +22,10 @@ class RequestLine:
 
     def __init__(self, uri: bytes = b"") -> None:
         """Start with a line of which at most the target is known."""
+        self.begin(uri)
+
+    def begin(self, uri: bytes) -> None:
+        """Set all fields."""
         self.method: bytes = b""
         self.verb: bytes = b""
         self.uri: bytes = uri
@@ -41,6 +45,10 @@ class StatusLine:
 
     def __init__(self) -> None:
         """Start with a line of which nothing is known."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Set all fields."""
         self.protocol: bytes = b""
         self.code: bytes = b""
         self.message: bytes = b""

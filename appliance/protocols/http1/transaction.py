@@ -8,8 +8,10 @@ from typing import Any
 from typing_extensions import override
 
 from appliance.model.app import COMPLETE, BufferSpec, BufferValue, FileObject, Transaction, ValueSpec
+from appliance.model.cut import cut
+from appliance.protocols.files import FileTracker
 from appliance.protocols.http1.body import Body
-from appliance.protocols.http1.headers import Headers
+from appliance.protocols.http1.headers import NO_HEADERS, Headers
 from appliance.protocols.http1.startline import RequestLine, StatusLine
 from appliance.protocols.http1.uri import Target
 
@@ -24,34 +26,66 @@ _NO_REQUEST, _NO_RESPONSE, _NO_TARGET = RequestLine(), StatusLine(), Target()
 
 
 class HttpTransaction(Transaction):
-    """One exchange. What belongs to one direction is a pair, request first."""
+    """One exchange. ``asked`` and ``answered`` are the bodies of request and response."""
 
     __slots__ = (
-        "bodies",
+        "answered",
+        "asked",
         "host",
-        "headers",
         "port",
         "request",
+        "request_headers",
         "request_line",
         "response",
+        "response_headers",
         "response_line",
         "seen_continue",
         "target",
     )
 
-    def __init__(self, tx_id: int, bodies: tuple[Body, Body]) -> None:
+    def __init__(self, tx_id: int, files: FileTracker, asked_limit: int, answered_limit: int) -> None:
         """Open a transaction of which nothing is known."""
-        super().__init__(tx_id)
+        self.begin(tx_id, files, asked_limit, answered_limit)
+
+    def begin(self, tx_id: int, files: FileTracker, asked_limit: int, answered_limit: int) -> None:
+        """Set all fields; with ``__new__`` it is a constructor that makes no objects of numbers."""
+        self._set_up(tx_id)
         self.request = _NO_REQUEST
         self.response = _NO_RESPONSE
         self.request_line = b""
         self.response_line = b""
-        self.headers = (Headers(), Headers())
-        self.bodies = bodies
+        self.request_headers = self.response_headers = NO_HEADERS
+        self.asked = Body.__new__(Body)
+        self.asked.begin(files, 0, tx_id, asked_limit)
+        self.answered = Body.__new__(Body)
+        self.answered.begin(files, 1, tx_id, answered_limit)
         self.target = _NO_TARGET
         self.host: bytes | None = None
         self.port: int = -1
         self.seen_continue: bool = False
+
+    @property
+    def bodies(self) -> tuple[Body, Body]:
+        """Both bodies, by direction."""
+        return self.asked, self.answered
+
+    def headers_of(self, direction: int) -> Headers:
+        """Give the fields of one direction."""
+        return self.response_headers if direction else self.request_headers
+
+    def own_headers(self, direction: int) -> Headers:
+        """Give the fields of one direction to be added to."""
+        if direction:
+            if self.response_headers is NO_HEADERS:
+                self.response_headers = Headers()
+            return self.response_headers
+        if self.request_headers is NO_HEADERS:
+            self.request_headers = Headers()
+        return self.request_headers
+
+    def body_of(self, direction: int) -> Body:
+        """Give the body of one direction."""
+        return self.answered if direction else self.asked
 
     def note(self, event: str) -> None:
         """Record an event once."""
@@ -67,7 +101,7 @@ class HttpTransaction(Transaction):
 
     def sync(self) -> None:
         """Show the files and events of the bodies."""
-        asked, answered = self.bodies
+        asked, answered = self.asked, self.answered
         self._take_events(asked)
         self._take_events(answered)
         if asked.files is None:
@@ -94,8 +128,7 @@ class HttpTransaction(Transaction):
 
     def field(self, direction: int, key: bytes) -> bytes | None:
         """Give a field by its lower-case name."""
-        headers = self.headers[direction]
-        return headers.get(key)
+        return _field(self, direction, key)
 
     @override
     def value(self, name: str) -> Any:
@@ -105,12 +138,13 @@ class HttpTransaction(Transaction):
 
     def fields(self, direction: int) -> list[dict[str, str]]:
         """Give all fields of one direction for ``dump-all-headers``."""
-        return [{"name": text(name), "value": text(value)} for name, value in self.headers[direction].fields]
+        fields = self.headers_of(direction).fields
+        return [{"name": text(name), "value": text(value)} for name, value in fields]
 
     @override
     def log(self) -> dict[str, Any]:
         """Give the ``http`` object of the EVE record, extended form."""
-        request, response = self.headers
+        request, response = self.request_headers, self.response_headers
         body: dict[str, Any] = {}
         host = self.host if self.host is not None else self.target.host
         if host:
@@ -130,7 +164,7 @@ class HttpTransaction(Transaction):
         _put(body, "http_method", self.request.method or None)
         _put(body, "protocol", self.request.protocol or None)
         self._log_status(body)
-        body["length"] = self.bodies[1].size
+        body["length"] = self.answered.size
         return body
 
     def _log_status(self, body: dict[str, Any]) -> None:
@@ -139,13 +173,13 @@ class HttpTransaction(Transaction):
         if status >= 0:
             body["status"] = status
             if 300 < status < 309:
-                _put(body, "redirect", self.headers[1].get(b"location"))
+                _put(body, "redirect", self.response_headers.get(b"location"))
         elif self.response.code:
             body["status_string"] = text(self.response.code)
 
     def _log_range(self, body: dict[str, Any]) -> None:
         """Add the range of a partial response."""
-        raw = self.headers[1].get(b"content-range")
+        raw = self.response_headers.get(b"content-range")
         if raw is None:
             return
         found: dict[str, Any] = {"raw": text(raw)}
@@ -194,33 +228,31 @@ def _put(body: dict[str, Any], key: str, value: bytes | None) -> None:
 
 def _joined(tx: HttpTransaction, direction: int) -> bytes | None:
     skip = b"cookie" if direction == 0 else b"set-cookie"
-    headers = tx.headers[direction]
+    headers = tx.headers_of(direction)
     if headers.exact and headers.get(skip) is None:
-        return headers.block[:-2]  # without the empty line
+        return cut(headers.block, 0, len(headers.block) - 2)  # without the empty line
     lines = [name + b": " + value + b"\r\n" for name, value in headers.fields if name.lower() != skip]
     return b"".join(lines) or None
 
 
 def _names(tx: HttpTransaction, direction: int) -> bytes | None:
-    fields = tx.headers[direction].fields
-    if not fields:
-        return None
-    return b"\r\n".join([b"", *[name for name, _ in fields], b"", b""])
+    names = tx.headers_of(direction).names
+    return b"\r\n".join([b"", *names, b"", b""]) if names else None
 
 
 def _each(tx: HttpTransaction, direction: int) -> list[bytes]:
-    return [name + b": " + value for name, value in tx.headers[direction].fields]
+    return [name + b": " + value for name, value in tx.headers_of(direction).fields]
 
 
 def _start(tx: HttpTransaction, direction: int) -> bytes | None:
     line = tx.request_line if direction == 0 else tx.response_line
     if not line:
         return None
-    return line + b"\r\n" + tx.headers[direction].raw
+    return line + b"\r\n" + tx.headers_of(direction).raw
 
 
 def _raw(tx: HttpTransaction, direction: int) -> bytes | None:
-    return tx.headers[direction].raw or None
+    return tx.headers_of(direction).raw or None
 
 
 def _protocol(tx: HttpTransaction, direction: int) -> bytes | None:
@@ -228,12 +260,12 @@ def _protocol(tx: HttpTransaction, direction: int) -> bytes | None:
 
 
 def _body(tx: HttpTransaction, direction: int) -> bytes | None:
-    body = tx.bodies[direction]
+    body = tx.body_of(direction)
     return body.content() or None
 
 
 def _file_data(tx: HttpTransaction, direction: int) -> list[bytes] | None:
-    body = tx.bodies[direction]
+    body = tx.body_of(direction)
     if direction == 1:
         data = body.content()
         return [data] if data else None
@@ -241,13 +273,17 @@ def _file_data(tx: HttpTransaction, direction: int) -> list[bytes] | None:
 
 
 def _file_names(tx: HttpTransaction, direction: int) -> list[bytes] | None:
-    body = tx.bodies[direction]
+    body = tx.body_of(direction)
     files: list[FileObject] | None = body.files
     return None if files is None else [file.name for file in files]
 
 
 def _cookie(tx: HttpTransaction, direction: int) -> bytes | None:
-    return tx.headers[direction].get(b"set-cookie" if direction else b"cookie")
+    return tx.headers_of(direction).get(b"set-cookie" if direction else b"cookie")
+
+
+def _field(tx: HttpTransaction, direction: int, key: bytes) -> bytes | None:
+    return tx.headers_of(direction).get(key)
 
 
 def _host(tx: HttpTransaction, direction: int) -> bytes | None:  # noqa: ARG001 - getters share a form
@@ -318,7 +354,7 @@ _TABLE: dict[str, tuple[_Getter | bytes, tuple[int, ...], int, bool, bool]] = {
 
 def _getter(source: _Getter | bytes) -> _Getter:
     """Give what fetches a buffer: a field's by its key."""
-    return (lambda tx, direction: tx.field(direction, source)) if isinstance(source, bytes) else source
+    return (lambda tx, direction: _field(tx, direction, source)) if isinstance(source, bytes) else source
 
 
 # By direction.

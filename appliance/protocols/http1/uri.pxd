@@ -1,6 +1,7 @@
 import cython
 
 
+@cython.freelist(8)
 cdef class Target:
     cdef public bytes path, query, host, normal, userinfo
     cdef public int port

@@ -71,7 +71,7 @@ class Http2Parser(Parser):
     def _from_http1(self, request: HttpTransaction) -> None:
         """The request before the upgrade is that of stream 1, its settings are the client's first."""
         fields = [Field(b":method", request.request.method), Field(b":path", request.request.uri)]
-        for name, value in request.headers[0].fields:
+        for name, value in request.request_headers.fields:
             lower = name.lower()
             if lower == b"http2-settings":
                 self._http1_settings(value)

@@ -57,11 +57,10 @@ class TlsTransaction(Transaction):
         self.progress[direction] = max(self.progress[direction], step)
         self.updated = True
 
-    @property
     @override
-    def ready(self) -> bool:
+    def early(self) -> bool:
         """Tell whether a record would not change any more."""
-        return self.greeted or self.done
+        return self.greeted
 
     @override
     def buffer(self, name: str, direction: int) -> BufferValue:

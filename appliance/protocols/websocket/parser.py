@@ -104,7 +104,7 @@ class WebSocketParser(Parser):
         """Learn from the handshake whether compression starts anew with each message."""
         del flow, app
         if isinstance(carried, HttpTransaction):
-            agreed = (carried.headers[1].get(b"sec-websocket-extensions") or b"").lower()
+            agreed = (carried.response_headers.get(b"sec-websocket-extensions") or b"").lower()
             for direction, word in enumerate(_TAKEOVER):
                 self._sides[direction].inflater.takeover = word not in agreed
 
