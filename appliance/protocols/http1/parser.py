@@ -35,7 +35,7 @@ class HttpParser(Conversation):
     @override
     def open(self, flow: Flow, app: AppSettings, carried: Any) -> None:
         """Learn the server, and what is wanted of files."""
-        connection = flow
+        connection = flow  # compiled, of a known type
         self.limits = self._configs.of(connection.server)
         self.server_port = connection.sport
         self.files = self.limits.files(app)
