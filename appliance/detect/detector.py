@@ -39,6 +39,7 @@ class Detector:
 
     __slots__ = (
         "_finisher",
+        "_found",
         "_frames",
         "_packets",
         "_tagged",
@@ -81,6 +82,7 @@ class Detector:
         self._frames = FrameInspector(ruleset, self.ctx, self._packets)
         self._finisher = Finisher(settings, self.thresholds)
         self._tagged: Any = self._finisher.tags.held
+        self._found: list[Match] = []  # one list for all packets that no rule matches
         self.names = RuleNames(ruleset)
         self._translations = Translations(self.names)
 
@@ -133,7 +135,9 @@ class Detector:
         ctx.events = events
         if ctx.replaces:
             ctx.replaces = []
-        found: list[Match] = []
+        found = self._found
+        if found:  # of the packet before
+            found = self._found = []
         keep = 0
         self._packets.enforcing = inline
         self._packets.inspect(state, allowed, found)
@@ -180,7 +184,7 @@ class Detector:
 
     def follows(self, flow: Flow) -> bool:
         """Tell whether packets of the flow are to be recorded because of an alert before."""
-        return self._finisher.tags.tagged(flow)
+        return bool(self._tagged) and self._finisher.tags.tagged(flow)
 
     def adopt(self, old: Detector) -> None:
         """Take over what outlives a change of rules: bits of hosts, thresholds, tags, values that were added.
@@ -209,7 +213,8 @@ class Detector:
 
     def flow_ended(self, flow: Flow) -> None:
         """Forget the flow."""
-        self._finisher.tags.forget(flow)
+        if self._tagged:
+            self._finisher.tags.forget(flow)
         flow.detect = None
         app = flow.app
         if app is not None and app.parser is not None:
@@ -230,8 +235,8 @@ class Detector:
         """Give detection's part of the flow."""
         state = flow.detect
         if state is None:
-            state = flow.detect = FlowDetect()
-            state.names = self.names
+            state = flow.detect = FlowDetect.__new__(FlowDetect)
+            state.begin(self.names)
         return state  # type: ignore[no-any-return]
 
 

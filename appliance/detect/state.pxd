@@ -2,11 +2,15 @@ cimport cython
 from appliance.detect.txgroup cimport TxScope
 from appliance.model.chunk cimport Chunk
 
+cdef long long _PENDING
+
 cdef class StreamPiece:
     cdef public long long base, fresh
     cdef public bytes data
     cdef public dict hits
 
+@cython.final
+@cython.freelist(16)
 cdef class StreamTail:
     cdef public bytearray data
     cdef public bytes latest
@@ -14,8 +18,10 @@ cdef class StreamTail:
     cdef public dict hits, found
     cdef public list earlier
     cdef public bint seen_end
-    @cython.locals(excess=cython.longlong, lost=cython.longlong)
+    cpdef begin(self)
     cpdef add(self, Chunk chunk)
+    @cython.locals(lost=cython.longlong)
+    cpdef _lose(self, long long excess)
     cpdef bint waiting(self) except -1
     @cython.locals(start=cython.longlong)
     cpdef unsearched(self, long long overlap)
@@ -25,32 +31,47 @@ cdef class StreamTail:
     cpdef _restart(self, long long offset)
     cpdef search_anew(self)
 
+@cython.final
+@cython.freelist(8)
 cdef class FlowDetect:
-    cdef public list tails, recognised, again, events_seen, scopes
+    cdef public list tails, events_seen
     cdef public dict guessed
     cdef public Py_ssize_t noted
-    cdef public set once
-    cdef public bint ended, established, inspected
+    cdef public int recognised, again
+    cdef public bint ended, established, inspected, unnamed
     cdef public object names
+    cdef public TxScope scope_ts, scope_tc
+    cpdef begin(self, names)
+    cpdef forget_rules(self)
     cpdef turn(self)
+
+@cython.locals(tail=StreamTail)
+cpdef StreamTail _tail()
+cpdef int _exchanged(int bits) noexcept
 
 cdef class RuleState:
     cdef public long long fed
     cdef public object held
     cdef public list values
 
+@cython.final
+@cython.freelist(8)
 cdef class TxSide:
     cdef public int final
     cdef public TxScope scope
     cdef public dict sizes, pending
     cdef public set before, done
     cdef public bint started
+    cpdef begin(self)
     cpdef enter(self, TxScope scope)
     cpdef decide(self, int index)
     cpdef renew(self)
 
+@cython.final
+@cython.freelist(8)
 cdef class TxDetect:
-    cdef public list sides
-    cdef public TxSide both
+    cdef public TxSide server, client, both
+    cpdef begin(self)
+    @cython.locals(found=TxSide)
     cpdef TxSide side(self, int direction)
     cpdef TxSide spanning(self)

@@ -20,8 +20,7 @@ cdef class BufferKey:
     cdef dict _places
     cdef list _asked, _known
     cpdef Place place(self, str protocol, int direction)
-    @cython.locals(place=Place)
-    cpdef fetch(self, tx, str protocol, int direction)
+    cpdef fetch(self, tx, Place place, int direction)
     cpdef _transformed(self, value)
 
 cdef class TxView:
@@ -31,11 +30,14 @@ cdef class TxView:
     cdef public str protocol
     cdef public list app_events
     cdef list _values, _asked
-    @cython.locals(number=Py_ssize_t)
-    cpdef turn_to(self, tx, int direction, str protocol, list app_events)
+    cdef Py_ssize_t _count
+    @cython.locals(place=Py_ssize_t, number=Py_ssize_t)
+    cpdef turn_to(self, tx, int progress, int direction, str protocol, list app_events)
     cpdef TxView other(self)
     @cython.locals(number=Py_ssize_t)
-    cpdef value(self, BufferKey key)
+    cpdef value(self, BufferKey key, Place place)
+    @cython.locals(more=Py_ssize_t)
+    cpdef _make_room(self, Py_ssize_t number)
     cpdef tuple payload(self)
 
 cdef class TxTest:

@@ -90,10 +90,9 @@ class BufferKey:
             self._known[direction] = self._places.get((protocol, direction))
         return self._known[direction]
 
-    def fetch(self, tx: Transaction, protocol: str, direction: int) -> BufferValue:
+    def fetch(self, tx: Transaction, place: Place, direction: int) -> BufferValue:
         """Give the value, transformed: bytes, a bounded list of instances, or None when there is none."""
-        place = self.place(protocol, direction)
-        if place is not None and place.owner is type(tx):
+        if place.owner is type(tx):
             value: BufferValue = place.get(tx, direction)
         else:
             value = tx.buffer(self.name, direction)
@@ -121,6 +120,7 @@ class TxView:
 
     __slots__ = (
         "_asked",
+        "_count",
         "_values",
         "app_events",
         "direction",
@@ -134,39 +134,49 @@ class TxView:
     def __init__(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
         """Look at ``tx``, which belongs to ``protocol``; ``app_events`` are those of its parser."""
         self.source: PayloadSource | None = None
-        # By the number of the buffer, and those numbers of which there is a value.
+        # By the number of the buffer; and the numbers of which there is a value, so many of the list.
         self._values: list[Any] = []
         self._asked: list[int] = []
-        self.turn_to(tx, direction, protocol, app_events)
+        self._count: int = 0
+        self.turn_to(tx, 0 if tx is None else tx.progress[direction], direction, protocol, app_events)
 
-    def turn_to(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
-        """Look at another transaction, or at this one after it has grown."""
+    def turn_to(
+        self, tx: Transaction | None, progress: int, direction: int, protocol: str, app_events: list[str]
+    ) -> None:
+        """Look at another transaction, or at this one after it has grown; ``progress`` is its direction's."""
         self.tx: Any = tx
         self.direction: int = direction
         self.protocol: str = protocol
         self.app_events: list[str] = app_events
-        self.progress: int = 0 if tx is None else tx.progress[direction]
-        self.final: bool = self.progress >= COMPLETE
-        if self._asked:
-            for number in self._asked:
-                self._values[number] = _UNKNOWN
-            self._asked.clear()
+        self.progress: int = progress
+        self.final: bool = progress >= COMPLETE
+        for place in range(self._count):
+            number = self._asked[place]
+            self._values[number] = _UNKNOWN
+        self._count = 0
 
     def other(self) -> TxView:
         """Give the view of the other direction of the same transaction."""
         return TxView(self.tx, 1 - self.direction, self.protocol, self.app_events)
 
-    def value(self, key: BufferKey) -> BufferValue:
-        """Give a buffer: bytes, a list of instances, or None when there is none."""
+    def value(self, key: BufferKey, place: Place) -> BufferValue:
+        """Give a buffer, which is ``place`` here: bytes, a list of instances, or None when there is none."""
         number = key.number
         if number >= len(self._values):
-            self._values += [_UNKNOWN] * (number + 1 - len(self._values))
+            self._make_room(number)
         found = self._values[number]
         if found is _UNKNOWN:
-            found = self._values[number] = key.fetch(self.tx, self.protocol, self.direction)
-            self._asked.append(number)
+            found = self._values[number] = key.fetch(self.tx, place, self.direction)
+            self._asked[self._count] = number
+            self._count += 1
         value: BufferValue = found
         return value
+
+    def _make_room(self, number: int) -> None:
+        """Make both lists long enough for all buffers up to this one."""
+        more = number + 1 - len(self._values)
+        self._values += [_UNKNOWN] * more
+        self._asked += [0] * more
 
     def payload(self) -> tuple[bytes, int]:
         """Give the bytes of the stream that contents without buffer see, and the offset of the first."""
@@ -233,7 +243,7 @@ class BufferTest(TxTest):
         if not final and not place.growing:
             return NO
         later = ABORT if final else NO
-        value = view.value(self.key)
+        value = view.value(self.key, place)
         if value is None or (isinstance(value, list) and not value):
             return MATCH if self.absent and final else later
         if self.absent and not self.or_else:
