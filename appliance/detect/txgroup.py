@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.detect.ends import OTHERS
-from appliance.detect.prefilter import PatternTable, TableBuilder
+from appliance.detect.prefilter import PatternTable, TableBuilder, finish_together
 from appliance.detect.signature import Kind
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ REST = 1 << 14
 NO_OVERLAP = 1 << 30
 # Scopes remembered of one group; senders choose the ends of connections, so that it starts anew beyond that.
 MAX_SCOPES = 256
+# Buffers that mostly have the same bytes as "file.data". Up to so many patterns of each are searched with it,
+# in files of other protocols as well.
+_BODIES = frozenset(("http.request_body", "http.response_body"))
+FEW = 32
 # Protocols whose transactions tell the byte order of their numbers.
 _WITH_ENDIAN = frozenset(("dcerpc", "smb"))
 
@@ -178,11 +182,34 @@ class TxTables:
         self._keys = keys
         self._tables: list[tuple[int, int, PatternTable]] = []
         self._unfound: set[tuple[int, int]] = set()
-        for (number, direction), builder in sorted(self._builders().items()):
-            literals = builder.finish(cache)
+        builders = self._builders()
+        shared = self._shared(builders, cache)
+        for (number, direction), builder in sorted(builders.items()):
+            literals = shared.get((number, direction)) or builder.finish(cache)
             regexes, refused = builder.finish_regexes(cache)
             self._tables += [(number, direction, table) for table in (literals, regexes) if table is not None]
             self._unfound.update((index, direction) for index in refused)
+
+    def _shared(
+        self, builders: dict[tuple[int, int], TableBuilder], cache: PatternCache | None
+    ) -> dict[tuple[int, int], PatternTable]:
+        """Let bodies of few patterns be searched together with the files that they bring."""
+        tables: dict[tuple[int, int], PatternTable] = {}
+        for direction in (0, 1):
+            places = [
+                place for place in sorted(builders) if place[1] == direction and self._joins(*place, builders)
+            ]
+            if len(places) > 1:
+                made = finish_together([builders[place] for place in places], cache)
+                tables.update(zip(places, made, strict=True))
+        return tables
+
+    def _joins(self, number: int, direction: int, builders: dict[tuple[int, int], TableBuilder]) -> bool:
+        """Tell whether a buffer has the data of files, or of bodies and few patterns."""
+        key, patterns = self._keys[number], len(builders[number, direction].literals)
+        if key.changes or not patterns:
+            return False
+        return key.name == "file.data" or (key.name in _BODIES and patterns <= FEW)
 
     def _builders(self) -> dict[tuple[int, int], TableBuilder]:
         """Sort the rules that have a pattern; those on events are found by the event."""
