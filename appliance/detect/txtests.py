@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _WAYS = {"to_server": {0}, "to_client": {1}}
 # Instances of one buffer that are looked at.
 INSTANCES = 1024
-_UNKNOWN: Any = object()  # the value of a buffer that was not asked for
 
 
 class PayloadSource(Protocol):
@@ -41,9 +40,10 @@ class Place:
     """What a buffer is in one protocol and direction: when its value is final, whether it grows before.
 
     ``get`` gives its value for a transaction of the class ``owner``; others are asked by the buffer's name.
+    ``value`` is what it was found to be in the turn of a view that ``turn`` numbers.
     """
 
-    __slots__ = ("get", "growing", "owner", "progress", "whole")
+    __slots__ = ("get", "growing", "owner", "progress", "turn", "value", "whole")
 
     def __init__(self, spec: BufferSpec) -> None:
         """Take over the declaration."""
@@ -53,6 +53,8 @@ class Place:
         self.whole: bool = spec.multi and spec.name != "file.data"
         self.get: Any = spec.get
         self.owner: Any = spec.owner
+        self.turn: int = 0
+        self.value: BufferValue = None
 
 
 class BufferKey:
@@ -115,13 +117,28 @@ class BufferKey:
         return value
 
 
+class Turns:
+    """Numbers the turns of all views to a transaction, from 1."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last: int = 0
+
+    def take(self) -> int:
+        """Give the next number."""
+        self.last += 1
+        return self.last
+
+
+_TURNS = Turns()
+
+
 class TxView:
     """One direction of one transaction during one inspection; buffers are fetched once."""
 
     __slots__ = (
-        "_asked",
-        "_count",
-        "_values",
+        "_turn",
         "app_events",
         "direction",
         "final",
@@ -134,10 +151,6 @@ class TxView:
     def __init__(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
         """Look at ``tx``, which belongs to ``protocol``; ``app_events`` are those of its parser."""
         self.source: PayloadSource | None = None
-        # By the number of the buffer; and the numbers of which there is a value, so many of the list.
-        self._values: list[Any] = []
-        self._asked: list[int] = []
-        self._count: int = 0
         self.turn_to(tx, 0 if tx is None else tx.progress[direction], direction, protocol, app_events)
 
     def turn_to(
@@ -150,10 +163,7 @@ class TxView:
         self.app_events: list[str] = app_events
         self.progress: int = progress
         self.final: bool = progress >= COMPLETE
-        for place in range(self._count):
-            number = self._asked[place]
-            self._values[number] = _UNKNOWN
-        self._count = 0
+        self._turn: int = _TURNS.take()
 
     def other(self) -> TxView:
         """Give the view of the other direction of the same transaction."""
@@ -161,22 +171,11 @@ class TxView:
 
     def value(self, key: BufferKey, place: Place) -> BufferValue:
         """Give a buffer, which is ``place`` here: bytes, a list of instances, or None when there is none."""
-        number = key.number
-        if number >= len(self._values):
-            self._make_room(number)
-        found = self._values[number]
-        if found is _UNKNOWN:
-            found = self._values[number] = key.fetch(self.tx, place, self.direction)
-            self._asked[self._count] = number
-            self._count += 1
-        value: BufferValue = found
+        if place.turn == self._turn:
+            return place.value
+        value = key.fetch(self.tx, place, self.direction)
+        place.turn, place.value = self._turn, value
         return value
-
-    def _make_room(self, number: int) -> None:
-        """Make both lists long enough for all buffers up to this one."""
-        more = number + 1 - len(self._values)
-        self._values += [_UNKNOWN] * more
-        self._asked += [0] * more
 
     def payload(self) -> tuple[bytes, int]:
         """Give the bytes of the stream that contents without buffer see, and the offset of the first."""
