@@ -22,7 +22,6 @@ cdef class Detector:
     cdef public bint with_frames
     cdef object _tagged
     cdef list _found
-    @cython.locals(tail=StreamTail)
     cpdef stream_data(self, Flow flow, Chunk chunk)
     @cython.locals(ctx=Context, state=FlowDetect, found=list, keep=cython.longlong, tail=StreamTail, app=AppState)
     cpdef inspect(self, Packet packet, Flow flow, long long now, bint inline=*, list events=*, allowed=*)

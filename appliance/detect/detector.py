@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.result import Detection, Filter, Match
     from appliance.detect.ruleset import Ruleset
-    from appliance.detect.state import StreamTail
     from appliance.model.chunk import Chunk
     from appliance.model.flow import Flow
     from appliance.rulelang.thresholds import ThresholdConfig
@@ -95,8 +94,7 @@ class Detector:
         """Keep the next piece of a stream for the next packet that is inspected in its direction."""
         if flow.flags & _OVER:
             return
-        tail: StreamTail = self._state(flow).tails[chunk.direction]
-        tail.add(chunk)
+        self._state(flow).made(chunk.direction).add(chunk)
 
     def inspect(
         self,
@@ -150,8 +148,9 @@ class Detector:
                 self._transactions.inspect(state, allowed, found)
                 if self.with_frames:
                     keep = self._frames.inspect(state, allowed, found)
-            tail: StreamTail = state.tails[packet.direction]
-            tail.settle(max(self._window, keep))
+            tail = state.tail(packet.direction)
+            if tail is not None:
+                tail.settle(max(self._window, keep))
             if app is not None:
                 state.noted = len(app.events)
         if not found:

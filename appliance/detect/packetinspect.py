@@ -70,8 +70,8 @@ class PacketInspector:
         """Evaluate all rules but those on transactions; matches go to ``found``."""
         self._look(state)
         if state is not None:
-            tail = state.tails[self._ctx.direction]
-            if tail.earlier:
+            tail = state.tail(self._ctx.direction)
+            if tail is not None and tail.earlier:
                 self._before_holes(tail, allowed, found)
         candidates = self._candidates
         if candidates:
@@ -100,8 +100,8 @@ class PacketInspector:
         self._tail = None
         self._streamed = _in_stream(ctx)
         if state is not None:
-            tail = state.tails[ctx.direction]
-            if tail.waiting() and not _never_opened(ctx):
+            tail = state.tail(ctx.direction)
+            if tail is not None and tail.waiting() and not _never_opened(ctx):
                 self._tail = self._now = tail
                 self._streamed = True
 

@@ -9,8 +9,6 @@ cdef class StreamPiece:
     cdef public bytes data
     cdef public dict hits
 
-@cython.final
-@cython.freelist(16)
 cdef class StreamTail:
     cdef public bytearray data
     cdef public bytes latest
@@ -24,29 +22,34 @@ cdef class StreamTail:
     cpdef _lose(self, long long excess)
     cpdef bint waiting(self) except -1
     @cython.locals(start=cython.longlong)
-    cpdef unsearched(self, long long overlap)
+    cpdef object unsearched(self, long long overlap)
     @cython.locals(end=cython.longlong)
     cpdef settle(self, long long window)
     cpdef _drop(self, long long count)
     cpdef _restart(self, long long offset)
     cpdef search_anew(self)
 
-@cython.final
-@cython.freelist(8)
 cdef class FlowDetect:
-    cdef public list tails, events_seen
+    cdef public list events_seen
     cdef public dict guessed
     cdef public Py_ssize_t noted
     cdef public int recognised, again
     cdef public bint ended, established, inspected, unnamed
     cdef public object names
+    cdef public StreamTail tail_ts, tail_tc
     cdef public TxScope scope_ts, scope_tc
     cpdef begin(self, names)
+    cpdef StreamTail tail(self, int direction)
+    @cython.locals(found=StreamTail)
+    cpdef StreamTail made(self, int direction)
+    @cython.locals(direction=int, tail=StreamTail)
+    cpdef bint waiting(self) except -1
     cpdef forget_rules(self)
+    @cython.locals(tail=StreamTail)
     cpdef turn(self)
 
-@cython.locals(tail=StreamTail)
-cpdef StreamTail _tail()
+@cython.locals(size=Py_ssize_t, base="char*", made=bytes)
+cpdef bytes _behind(bytearray room, Py_ssize_t start)
 cpdef int _exchanged(int bits) noexcept
 
 cdef class RuleState:
@@ -54,8 +57,6 @@ cdef class RuleState:
     cdef public object held
     cdef public list values
 
-@cython.final
-@cython.freelist(8)
 cdef class TxSide:
     cdef public int final
     cdef public TxScope scope
@@ -67,8 +68,6 @@ cdef class TxSide:
     cpdef decide(self, int index)
     cpdef renew(self)
 
-@cython.final
-@cython.freelist(8)
 cdef class TxDetect:
     cdef public TxSide server, client, both
     cpdef begin(self)

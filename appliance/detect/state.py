@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cython
+
 if TYPE_CHECKING:
     from appliance.detect.txgroup import TxEntry, TxScope
     from appliance.model.chunk import Chunk
@@ -37,6 +39,9 @@ class StreamPiece:
         return self.base + len(self.data)
 
 
+@cython.freelist(16)
+@cython.final
+@cython.cclass
 class StreamTail:
     """The end of one direction of a stream: what was inspected last and what was not yet.
 
@@ -99,7 +104,7 @@ class StreamTail:
     def unsearched(self, overlap: int) -> bytes | bytearray:
         """Give the bytes not yet searched for patterns, and ``overlap`` before them."""
         start = self.scanned - overlap - self.base
-        return self.data[start:] if start > 0 else self.data
+        return _behind(self.data, start) if start > 0 else self.data
 
     def settle(self, window: int) -> None:
         """Note that all was inspected, and keep at most ``window`` bytes of it."""
@@ -159,6 +164,9 @@ class StreamTail:
         self.found = None
 
 
+@cython.freelist(8)
+@cython.final
+@cython.cclass
 class FlowDetect:
     """Detection's part of a flow: stream tails, what rules have found, whether inspection has ended.
 
@@ -183,7 +191,8 @@ class FlowDetect:
         "recognised",
         "scope_tc",
         "scope_ts",
-        "tails",
+        "tail_tc",
+        "tail_ts",
         "unnamed",
     )
 
@@ -192,7 +201,8 @@ class FlowDetect:
 
     def begin(self, names: Any) -> None:
         """Start with nothing seen; with ``__new__`` it is a constructor."""
-        self.tails: list[StreamTail] = [_tail(), _tail()]
+        self.tail_ts: StreamTail | None = None
+        self.tail_tc: StreamTail | None = None
         self.recognised: int = 0
         self.again: int = 0
         self.noted: int = 0  # events of recognition that were there before this packet
@@ -206,6 +216,35 @@ class FlowDetect:
         self.inspected: bool = False
         self.forget_rules()
 
+    def tail(self, direction: int) -> StreamTail | None:
+        """Give the end of the stream of one direction, None where there was no stream."""
+        return self.tail_tc if direction else self.tail_ts
+
+    def made(self, direction: int) -> StreamTail:
+        """Give the end of the stream of one direction, of one that begins."""
+        found = self.tail(direction)
+        if found is None:
+            found = StreamTail.__new__(StreamTail)
+            found.begin()
+            if direction:
+                self.tail_tc = found
+            else:
+                self.tail_ts = found
+        return found
+
+    @property
+    def tails(self) -> list[StreamTail]:
+        """The ends of both streams, by direction."""
+        return [self.made(0), self.made(1)]
+
+    def waiting(self) -> bool:
+        """Tell whether one of the streams has something that was not inspected."""
+        for direction in (0, 1):
+            tail = self.tail(direction)
+            if tail is not None and (tail.earlier or tail.waiting()):
+                return True
+        return False
+
     def forget_rules(self) -> None:
         """Find out anew what the rules have to do with the flow."""
         self.scope_ts: TxScope | None = None
@@ -214,7 +253,7 @@ class FlowDetect:
 
     def turn(self) -> None:
         """Exchange the directions: the flow was found to run the other way."""
-        self.tails.reverse()
+        self.tail_ts, self.tail_tc = self.tail_tc, self.tail_ts
         for tail in self.tails:
             tail.search_anew()
         self.recognised = _exchanged(self.recognised)
@@ -224,10 +263,16 @@ class FlowDetect:
         self.forget_rules()
 
 
-def _tail() -> StreamTail:
-    tail = StreamTail.__new__(StreamTail)
-    tail.begin()
-    return tail
+def _behind(room: bytearray, start: int) -> bytes:
+    """Give ``room[start:]`` at the cost of a copy when compiled; slicing makes more."""
+    size = len(room)
+    if start < 0 or start >= size:
+        return b""
+    if not cython.compiled:
+        return bytes(room[start:])
+    base: Any = room  # a pointer, and what is cut from it bytes
+    made: bytes = base[start:size]
+    return made
 
 
 def _exchanged(bits: int) -> int:
@@ -250,6 +295,9 @@ class RuleState:
         self.values: list[int] = [0] * variables if variables else _NO_VALUES
 
 
+@cython.freelist(8)
+@cython.final
+@cython.cclass
 class TxSide:
     """Inspection state of one direction of a transaction.
 
@@ -301,6 +349,9 @@ class TxSide:
         self.started = False
 
 
+@cython.freelist(8)
+@cython.final
+@cython.cclass
 class TxDetect:
     """Inspection state of a transaction by direction; ``both`` holds rules that span both directions."""
 
