@@ -15,6 +15,8 @@ cdef class AddressIndex:
     cdef public list always
     cdef list _starts, _starts6, _values, _values6
     cdef dict _known
+    @cython.locals(address=bytes, found=tuple)
+    cpdef collect(self, bytes source, bytes destination, set into)
     @cython.locals(known=tuple)
     cpdef tuple lookup(self, bytes address)
     cpdef tuple _search(self, bytes address)

@@ -93,6 +93,15 @@ class AddressIndex:
         self._starts6, self._values6 = _segments(6, rest)
         self._known: dict[bytes, tuple[int, ...]] = {}
 
+    def collect(self, source: bytes, destination: bytes, into: set[int]) -> None:
+        """Add the numbers of the sets that contain one of the two addresses."""
+        if self.always:
+            into.update(self.always)
+        for address in (source, destination):
+            found = self.lookup(address)
+            if found:
+                into.update(found)
+
     def lookup(self, address: bytes) -> tuple[int, ...]:
         """Give the numbers of the sets (other than "any") that contain the address."""
         known = self._known.get(address)

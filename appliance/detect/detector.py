@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from appliance.config.settings import DetectSettings
     from appliance.detect.result import Detection, Filter, Match
     from appliance.detect.ruleset import Ruleset
-    from appliance.detect.state import StreamTail
     from appliance.model.chunk import Chunk
     from appliance.model.flow import Flow
     from appliance.rulelang.thresholds import ThresholdConfig
@@ -39,6 +38,7 @@ class Detector:
 
     __slots__ = (
         "_finisher",
+        "_found",
         "_frames",
         "_packets",
         "_tagged",
@@ -81,6 +81,7 @@ class Detector:
         self._frames = FrameInspector(ruleset, self.ctx, self._packets)
         self._finisher = Finisher(settings, self.thresholds)
         self._tagged: Any = self._finisher.tags.held
+        self._found: list[Match] = []  # one list for all packets that no rule matches
         self.names = RuleNames(ruleset)
         self._translations = Translations(self.names)
 
@@ -93,8 +94,7 @@ class Detector:
         """Keep the next piece of a stream for the next packet that is inspected in its direction."""
         if flow.flags & _OVER:
             return
-        tail: StreamTail = self._state(flow).tails[chunk.direction]
-        tail.add(chunk)
+        self._state(flow).made(chunk.direction).add(chunk)
 
     def inspect(
         self,
@@ -133,7 +133,9 @@ class Detector:
         ctx.events = events
         if ctx.replaces:
             ctx.replaces = []
-        found: list[Match] = []
+        found = self._found
+        if found:  # of the packet before
+            found = self._found = []
         keep = 0
         self._packets.enforcing = inline
         self._packets.inspect(state, allowed, found)
@@ -146,8 +148,9 @@ class Detector:
                 self._transactions.inspect(state, allowed, found)
                 if self.with_frames:
                     keep = self._frames.inspect(state, allowed, found)
-            tail: StreamTail = state.tails[packet.direction]
-            tail.settle(max(self._window, keep))
+            tail = state.tail(packet.direction)
+            if tail is not None:
+                tail.settle(max(self._window, keep))
             if app is not None:
                 state.noted = len(app.events)
         if not found:
@@ -209,7 +212,8 @@ class Detector:
 
     def flow_ended(self, flow: Flow) -> None:
         """Forget the flow."""
-        self._finisher.tags.forget(flow)
+        if self._tagged:
+            self._finisher.tags.forget(flow)
         flow.detect = None
         app = flow.app
         if app is not None and app.parser is not None:
@@ -230,8 +234,8 @@ class Detector:
         """Give detection's part of the flow."""
         state = flow.detect
         if state is None:
-            state = flow.detect = FlowDetect()
-            state.names = self.names
+            state = flow.detect = FlowDetect.__new__(FlowDetect)
+            state.begin(self.names)
         return state  # type: ignore[no-any-return]
 
 

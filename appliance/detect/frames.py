@@ -74,7 +74,7 @@ class FrameInspector:
     ) -> int:
         ctx = self._ctx
         data, base, ended = self._bytes(state)
-        earlier = state.tails[ctx.direction].earlier if ctx.flow.tcp is not None else ()
+        earlier = (state.tails[ctx.direction].earlier if ctx.flow.tcp is not None else None) or ()
         open_frames, keep = [], 0
         for frame in parser.frames:
             if frame.direction != ctx.direction:

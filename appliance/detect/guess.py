@@ -43,7 +43,8 @@ def guess(found: list[Match], ctx: Context, ruleset: Ruleset, *, streams: bool, 
 
 def _named(tx: Transaction, ctx: Context, limit: int) -> bool:
     """Count how often a transaction was named; False when that was often enough."""
-    counts = ctx.flow.detect.guessed
+    state = ctx.flow.detect
+    counts = state.guessed = state.guessed or {}
     count = counts.get(tx.id, 0)
     if count >= limit:
         return False

@@ -61,7 +61,7 @@ class Translation:
         """Bring the state of a flow over."""
         state.names = self.new
         # Equal rules may mean other addresses, and wait for other patterns where lists of ports have changed.
-        state.scopes = [None, None]
+        state.forget_rules()
         for tail in state.tails:
             tail.search_anew()
         if self.same:
@@ -69,9 +69,10 @@ class Translation:
         if self.new.once - self.old.once:
             # Rules that look at a flow once have to look at this one; those from before do so again.
             flow.flags &= ~(F_IPONLY_TS | F_IPONLY_TC)
-            state.recognised = [bool(flow.app_proto)] * 2
+            state.recognised = 3 if flow.app_proto else 0
         for tail in state.tails:
-            tail.hits = {self.rules[rule]: end for rule, end in tail.hits.items() if rule in self.rules}
+            if tail.hits is not None:
+                tail.hits = {self.rules[rule]: end for rule, end in tail.hits.items() if rule in self.rules}
         app = flow.app
         for parser in (app.previous, app.parser) if app is not None else ():
             if parser is None:
@@ -85,7 +86,7 @@ class Translation:
 
     def _transaction(self, state: TxDetect) -> None:
         """Keep what rules have found in a transaction; it is searched anew for the patterns of new rules."""
-        for side in (*state.sides, state.both):
+        for side in (state.server, state.client, state.both):
             if side is not None:
                 side.renew()
                 side.pending, side.done = self._waiting(side.pending or {}), self._set(side.done or set())

@@ -35,7 +35,7 @@ def escape(pattern: bytes) -> bytes:
 class Database:
     """A set of patterns; scanning gives the ids of those that occur."""
 
-    __slots__ = ("_database", "_found", "_handler", "_scan", "longest")
+    __slots__ = ("_database", "_found", "_handler", "_last", "_scan", "longest")
 
     def __init__(self, database: hs.Database, longest: int) -> None:
         """Wrap a compiled database whose longest match has ``longest`` bytes."""
@@ -44,6 +44,7 @@ class Database:
         # Both are made once: to bind a method costs as much as to scan a few bytes.
         self._scan: Any = database.scan
         self._handler: Any = self._note
+        self._last: bytes | None = None
         self.longest: int = longest
 
     def scan(self, data: bytes | bytearray | memoryview) -> list[int]:
@@ -54,6 +55,19 @@ class Database:
         if self._found:
             self._found = []
         self._scan(data, self._handler)
+        return self._found
+
+    def scan_once(self, data: bytes) -> list[int]:
+        """Give what :meth:`scan` does, for two that ask for the same bytes in turn: the second has no scan.
+
+        Of one database only one of the two methods may be used.
+        """
+        again = data == self._last
+        self._last = None
+        if again:
+            return self._found
+        self.scan(data)
+        self._last = data
         return self._found
 
     def _note(self, pattern: int, _start: int, _end: int, _flags: int, _context: object) -> None:

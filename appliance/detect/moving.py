@@ -62,7 +62,7 @@ def write_fields(value: object, fields: dict[str, Field]) -> dict[str, Any]:
 def dump_flow(detector: Detector, state: FlowDetect) -> dict[str, Any]:
     """Give the state of a flow: the tails that a signature may span, and what has matched."""
     data = write_fields(state, _FLOW)
-    data["recognised"] = list(state.recognised)
+    data["recognised"] = [bool(state.recognised & 1), bool(state.recognised & 2)]
     data["tails"] = [_dump_tail(detector, state, tail) for tail in state.tails]
     return data
 
@@ -73,7 +73,7 @@ def _dump_tail(detector: Detector, state: FlowDetect, tail: StreamTail) -> dict[
     data["base"] = tail.end - len(kept)
     data["data"] = text_of(kept)
     rules = state.names.rules if state.names is not None else []
-    hits = [(rules[index], end) for index, end in tail.hits.items() if index < len(rules)]
+    hits = [(rules[index], end) for index, end in (tail.hits or {}).items() if index < len(rules)]
     data["hits"] = [[*rule[:3], end] for rule, end in hits[:_MOST_HITS]]
     return data
 
@@ -89,7 +89,7 @@ def restore_flow(detector: Detector, data: object) -> FlowDetect | None:
         return None
     if not (isinstance(tails, list) and len(tails) == 2):
         return None
-    state.recognised = list(told)
+    state.recognised = told[0] | told[1] << 1
     both = zip(state.tails, tails, strict=True)
     return state if all(_restore_tail(detector, tail, one) for tail, one in both) else None
 
@@ -108,6 +108,7 @@ def _restore_tail(detector: Detector, tail: StreamTail, data: object) -> bool:
             return False
         index = detector.names.numbered.get(tuple(hit[:3]))
         if index is not None:
+            tail.hits = tail.hits or {}
             tail.hits[index] = hit[3]
     return True
 

@@ -70,13 +70,13 @@ class PacketInspector:
         """Evaluate all rules but those on transactions; matches go to ``found``."""
         self._look(state)
         if state is not None:
-            tail = state.tails[self._ctx.direction]
-            if tail.earlier:
+            tail = state.tail(self._ctx.direction)
+            if tail is not None and tail.earlier:
                 self._before_holes(tail, allowed, found)
         candidates = self._candidates
         if candidates:
             candidates.clear()
-        self._by_address(candidates)
+        self._by_address(state, candidates)
         if state is not None and self._by_protocol:
             self._by_application(state, candidates)
         chosen = self._by_content(candidates)
@@ -100,8 +100,8 @@ class PacketInspector:
         self._tail = None
         self._streamed = _in_stream(ctx)
         if state is not None:
-            tail = state.tails[ctx.direction]
-            if tail.waiting() and not _never_opened(ctx):
+            tail = state.tail(ctx.direction)
+            if tail is not None and tail.waiting() and not _never_opened(ctx):
                 self._tail = self._now = tail
                 self._streamed = True
 
@@ -110,7 +110,7 @@ class PacketInspector:
         ctx = self._ctx
         table: ContentTable | None = self._groups[_class(ctx.packet.proto) + ctx.direction].content
         held = self._payload, self._stream, self._tail, self._streamed
-        for piece in tail.earlier:
+        for piece in tail.earlier or ():
             if piece.fresh >= piece.end or table is None:
                 continue
             self._payload, self._stream, self._tail, self._streamed = b"", piece.data, piece, True
@@ -123,8 +123,8 @@ class PacketInspector:
                     self._try(signature, found)
         self._payload, self._stream, self._tail, self._streamed = held
 
-    def _by_address(self, candidates: set[int]) -> None:
-        """Add ip-only rules, once for each direction of a flow."""
+    def _by_address(self, state: FlowDetect | None, candidates: set[int]) -> None:
+        """Add ip-only rules, once for each direction of a flow; they are the first that are added."""
         ctx = self._ctx
         packet = ctx.packet
         if not packet.ip_version or packet.pseudo:
@@ -135,12 +135,11 @@ class PacketInspector:
             if flow.flags & flag:
                 return
             flow.flags |= flag
-        if not self._addresses:
+        if not self._addresses or (state is not None and state.unnamed):
             return
-        index = self._address_only
-        for rules in (index.always, index.lookup(packet.src), index.lookup(packet.dst)):
-            if rules:
-                candidates.update(rules)
+        self._address_only.collect(packet.src, packet.dst, candidates)
+        if state is not None and not candidates:
+            state.unnamed = True  # the other direction has the same two ends
 
     def _by_application(self, state: FlowDetect, candidates: set[int]) -> None:
         """Add rules on the application alone, once recognition of the packet's direction has ended.
@@ -152,18 +151,18 @@ class PacketInspector:
         if app is None or self._ctx.packet.pseudo or not self._ruleset.protocol_only:
             return
         here = self._ctx.direction
-        told, state.recognised[here] = state.recognised[here], False
-        again, state.again[here] = state.again[here], False
+        bit = 1 << here
         for direction in (0, 1):
             if app.settled[direction]:
                 app.settled[direction] = False
-                if direction == here:
-                    told = True
-                else:
-                    state.recognised[direction] = True
+                state.recognised |= 1 << direction
+        told, again = state.recognised & bit, state.again & bit
+        state.recognised &= ~bit
+        state.again &= ~bit
         if told:
             candidates.update(self._ruleset.protocol_only)
-            state.again[here] = self.enforcing and flow.tcp is not None
+            if self.enforcing and flow.tcp is not None:
+                state.again |= bit
         elif again:
             candidates.update(self._ruleset.protocol_states)
 
@@ -202,12 +201,16 @@ class PacketInspector:
         apart = table.on_packet and self._payload != tail.latest
         for pattern in table.scan(tail.unsearched(table.overlap)):
             if table.stream[pattern]:
+                if tail.found is None:
+                    tail.found = {}
                 tail.found[pattern] = end
             if not apart and self._payload:
                 candidates.update(table.packet[pattern])
-        tail.scanned, tail.latest = end, b""
-        for pattern in tail.found:
-            candidates.update(table.stream[pattern])
+        tail.scanned = end
+        tail.latest = b""
+        if tail.found is not None:
+            for pattern in tail.found:
+                candidates.update(table.stream[pattern])
         if apart and self._payload:
             self._search_payload(table, candidates, False)
 
@@ -288,12 +291,14 @@ class PacketInspector:
             return False
         base = tail.base
         data = self._bytes(tail)
-        used = tail.hits.get(signature.index)
+        used = tail.hits.get(signature.index) if tail.hits is not None else None
         if used is not None and used > base:
             data = data[used - base :]
             base = used
         if not data or not inspect(signature.chain, data, base, True, self._ctx):
             return False
+        if tail.hits is None:
+            tail.hits = {}
         tail.hits[signature.index] = tail.end
         return True
 

@@ -5,6 +5,7 @@ cdef class PatternTable:
     cdef public list owners
     cdef public Py_ssize_t overlap
     cdef public bint regexes
+    cdef bint _shared
     cpdef collect(self, data, list into)
     cpdef search(self, data, set into)
 

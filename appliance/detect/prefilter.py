@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from appliance.detect.hyperscan import Database, build, build_regexes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from appliance.detect.hyperscan import PatternCache
     from appliance.detect.signature import FastPattern, Signature
@@ -30,13 +30,19 @@ def protocol_class(protocol: int) -> int:
 
 
 class PatternTable:
-    """One Hyperscan database and the rules behind each of its patterns."""
+    """One Hyperscan database and the rules behind each of its patterns.
 
-    __slots__ = ("_database", "overlap", "owners", "regexes")
+    Buffers that often show the same bytes may share a database: these are then scanned once for all of them.
+    """
 
-    def __init__(self, database: Database, owners: list[tuple[int, ...]], regexes: bool = False) -> None:
+    __slots__ = ("_database", "_shared", "overlap", "owners", "regexes")
+
+    def __init__(
+        self, database: Database, owners: list[tuple[int, ...]], regexes: bool = False, shared: bool = False
+    ) -> None:
         """``owners`` are the rules of pattern 0, 1, ...; ``regexes`` says that these are no literals."""
         self._database = database
+        self._shared = shared
         self.regexes = regexes
         self.owners = owners
         # Bytes before new ones that a pattern may begin in.
@@ -44,7 +50,8 @@ class PatternTable:
 
     def collect(self, data: bytes, into: list[int]) -> None:
         """Append the rules whose pattern occurs in ``data``."""
-        for pattern in self._database.scan(data):
+        found = self._database.scan_once(data) if self._shared else self._database.scan(data)
+        for pattern in found:
             into.extend(self.owners[pattern])
 
     def search(self, data: bytes, into: set[int]) -> None:
@@ -109,7 +116,7 @@ class TableBuilder:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._owners: dict[tuple[bytes, bool], list[int]] = {}
+        self.literals: dict[tuple[bytes, bool], list[int]] = {}  # with the rules behind each
         self._regexes: dict[tuple[bytes, str], list[int]] = {}
 
     def add(self, signature: Signature) -> None:
@@ -120,14 +127,14 @@ class TableBuilder:
         if fast.regex is not None:
             self._regexes.setdefault((fast.pattern, fast.regex), []).append(signature.index)
         else:
-            self._owners.setdefault((fast.pattern, fast.nocase), []).append(signature.index)
+            self.literals.setdefault((fast.pattern, fast.nocase), []).append(signature.index)
 
     def finish(self, cache: PatternCache | None) -> PatternTable | None:
         """Compile the literals; None when there is nothing to search."""
-        if not self._owners:
+        if not self.literals:
             return None
-        patterns = [(number, p, nocase) for number, (p, nocase) in enumerate(self._owners)]
-        return PatternTable(build(patterns, cache), [tuple(rules) for rules in self._owners.values()])
+        patterns = [(number, p, nocase) for number, (p, nocase) in enumerate(self.literals)]
+        return PatternTable(build(patterns, cache), [tuple(rules) for rules in self.literals.values()])
 
     def finish_regexes(self, cache: PatternCache | None) -> tuple[PatternTable | None, list[int]]:
         """Compile the expressions; gives the rules as well whose expression cannot be searched."""
@@ -138,6 +145,16 @@ class TableBuilder:
         database, refused = build_regexes(patterns, cache)
         table = PatternTable(database, owners, True) if database is not None else None
         return table, [rule for number in refused for rule in owners[number]]
+
+
+def finish_together(builders: Sequence[TableBuilder], cache: PatternCache | None) -> list[PatternTable]:
+    """Compile the literals of buffers that often show the same bytes as one database."""
+    known = list(dict.fromkeys(literal for builder in builders for literal in builder.literals))
+    database = build([(number, p, nocase) for number, (p, nocase) in enumerate(known)], cache)
+    return [
+        PatternTable(database, [tuple(builder.literals.get(one, ())) for one in known], shared=True)
+        for builder in builders
+    ]
 
 
 class PortIndex:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cython
+
 if TYPE_CHECKING:
     from appliance.detect.txgroup import TxEntry, TxScope
     from appliance.model.chunk import Chunk
 
 # Stream bytes of one direction that may wait for a packet to be inspected with.
 PENDING_LIMIT = 1 << 20
+_PENDING = PENDING_LIMIT  # the same as a number of C
 # The variables of rules that have none.
 _NO_VALUES: list[int] = []
 
@@ -23,7 +26,7 @@ class StreamPiece:
 
     __slots__ = ("base", "data", "fresh", "hits")
 
-    def __init__(self, base: int, data: bytes, fresh: int, hits: dict[int, int]) -> None:
+    def __init__(self, base: int, data: bytes, fresh: int, hits: dict[int, int] | None) -> None:
         """Take over the end of a tail."""
         self.base = base
         self.data = data
@@ -36,11 +39,14 @@ class StreamPiece:
         return self.base + len(self.data)
 
 
+@cython.freelist(16)
+@cython.final
+@cython.cclass
 class StreamTail:
     """The end of one direction of a stream: what was inspected last and what was not yet.
 
     ``earlier`` are the pieces before holes, which are inspected each on its own and kept as long as the tail
-    would have been.
+    would have been. Most streams have none, nor matches in them: what holds these is made for the first one.
 
     ``base`` is the stream offset of the first byte kept, ``fresh`` that of the first one not yet
     inspected. ``hits`` says up to which offset a rule has used the stream: the bytes of one match do not
@@ -52,17 +58,20 @@ class StreamTail:
     __slots__ = ("base", "data", "earlier", "found", "fresh", "hits", "latest", "lost", "scanned", "seen_end")
 
     def __init__(self) -> None:
-        """Start at the beginning of the stream."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Start at the beginning of the stream; with ``__new__`` it is a constructor without arguments."""
         self.data = bytearray()
         self.latest: bytes = b""
         self.base: int = 0
         self.fresh: int = 0
-        self.hits: dict[int, int] = {}
-        self.earlier: list[StreamPiece] = []
+        self.hits: dict[int, int] | None = None
+        self.earlier: list[StreamPiece] | None = None
         self.lost: int = 0
         self.seen_end: bool = False
         self.scanned: int = 0
-        self.found: dict[int, int] = {}
+        self.found: dict[int, int] | None = None
 
     @property
     def end(self) -> int:
@@ -73,16 +82,20 @@ class StreamTail:
         """Append a piece; nothing matches across a hole."""
         if chunk.gap or chunk.offset != self.base + len(self.data):
             self._restart(chunk.offset + chunk.gap)
-        self.data += chunk.data
         if chunk.data:
+            self.data += chunk.data
             self.latest = chunk.data
-        excess = len(self.data) - PENDING_LIMIT
-        if excess > 0:
-            lost = max(self.base + excess - self.fresh, 0)
-            self.lost += lost
-            self.fresh += lost
-            self._drop(excess)
-        self.seen_end = self.seen_end or chunk.eof
+            if len(self.data) > _PENDING:
+                self._lose(len(self.data) - _PENDING)
+        if chunk.eof:
+            self.seen_end = True
+
+    def _lose(self, excess: int) -> None:
+        """Forget the oldest bytes of too many, inspected or not."""
+        lost = max(self.base + excess - self.fresh, 0)
+        self.lost += lost
+        self.fresh += lost
+        self._drop(excess)
 
     def waiting(self) -> bool:
         """Tell whether there is something that was not inspected."""
@@ -91,7 +104,7 @@ class StreamTail:
     def unsearched(self, overlap: int) -> bytes | bytearray:
         """Give the bytes not yet searched for patterns, and ``overlap`` before them."""
         start = self.scanned - overlap - self.base
-        return self.data[start:] if start > 0 else self.data
+        return _behind(self.data, start) if start > 0 else self.data
 
     def settle(self, window: int) -> None:
         """Note that all was inspected, and keep at most ``window`` bytes of it."""
@@ -99,7 +112,8 @@ class StreamTail:
         self.latest = b""
         if self.earlier:
             self.earlier = [piece for piece in self.earlier if piece.end > end - window]
-        self._drop(len(self.data) - window)
+        if len(self.data) > window:
+            self._drop(len(self.data) - window)
         if self.hits:
             self.hits = {rule: end for rule, end in self.hits.items() if end > self.base}
 
@@ -118,11 +132,12 @@ class StreamTail:
         self.data.clear()
         self.latest = b""
         self.base = self.fresh = self.scanned = offset
-        self.hits = {}
-        self.found.clear()
+        self.hits = self.found = None
 
     def _set_aside(self, piece: StreamPiece) -> None:
         """Keep a piece; the oldest go when there are too many or too many bytes."""
+        if self.earlier is None:
+            self.earlier = []
         self.earlier.append(piece)
         held = sum(len(one.data) for one in self.earlier)
         while len(self.earlier) > PIECES or held > PENDING_LIMIT:
@@ -136,7 +151,7 @@ class StreamTail:
         after = self.base
         if self.data:
             parts.append(bytes(self.data[-most:]))
-        for piece in reversed(self.earlier):
+        for piece in reversed(self.earlier or ()):
             if parts:
                 parts.append(b"[%d bytes missing]" % (after - piece.end))
             parts.append(piece.data[-most:])
@@ -146,16 +161,22 @@ class StreamTail:
     def search_anew(self) -> None:
         """Search all bytes again: for the patterns of the other direction, or of other rules."""
         self.scanned = self.base
-        self.found.clear()
+        self.found = None
 
 
+@cython.freelist(8)
+@cython.final
+@cython.cclass
 class FlowDetect:
-    """Detection's part of a flow: stream tails, what fired once, whether inspection has ended.
+    """Detection's part of a flow: stream tails, what rules have found, whether inspection has ended.
 
     ``established`` is what the flow was after the packet before, ``inspected`` that there was one; ``names``
-    says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`). ``recognised`` are
-    directions whose recognition has ended, for the next packet that goes their way. ``scopes`` say for each
-    direction what its transactions are checked for, once that was found out.
+    says whose indexes those of rules are (:class:`~appliance.detect.handover.RuleNames`). ``recognised`` has
+    a bit (1 << direction) for each direction whose recognition has ended, for the next packet that goes its
+    way; ``again`` has one where the packet after that is to be looked at once more.
+
+    Found out once: ``scope_ts`` and ``scope_tc`` say what the transactions of each direction are checked for,
+    ``unnamed`` that no rule on addresses alone names an end of the flow.
     """
 
     __slots__ = (
@@ -167,36 +188,96 @@ class FlowDetect:
         "inspected",
         "names",
         "noted",
-        "once",
         "recognised",
-        "scopes",
-        "tails",
+        "scope_tc",
+        "scope_ts",
+        "tail_tc",
+        "tail_ts",
+        "unnamed",
     )
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
-        self.tails: list[StreamTail] = [StreamTail(), StreamTail()]
-        self.recognised: list[bool] = [False, False]
-        self.again: list[bool] = [False, False]
+        self.begin(None)
+
+    def begin(self, names: Any) -> None:
+        """Start with nothing seen; with ``__new__`` it is a constructor."""
+        self.tail_ts: StreamTail | None = None
+        self.tail_tc: StreamTail | None = None
+        self.recognised: int = 0
+        self.again: int = 0
         self.noted: int = 0  # events of recognition that were there before this packet
-        self.guessed: dict[int, int] = {}  # alerts that name a transaction by a guess, by its number
-        self.once: set[int] = set()
-        self.events_seen: list[int] = [0, 0]
+        # Alerts that name a transaction by a guess, by its number.
+        self.guessed: dict[int, int] | None = None
+        # Of the parser, by direction; few have any.
+        self.events_seen: list[int] | None = None
         self.ended: bool = False
-        self.names: Any = None
+        self.names: Any = names
         self.established: bool = False
         self.inspected: bool = False
-        self.scopes: list[TxScope | None] = [None, None]
+        self.forget_rules()
+
+    def tail(self, direction: int) -> StreamTail | None:
+        """Give the end of the stream of one direction, None where there was no stream."""
+        return self.tail_tc if direction else self.tail_ts
+
+    def made(self, direction: int) -> StreamTail:
+        """Give the end of the stream of one direction, of one that begins."""
+        found = self.tail(direction)
+        if found is None:
+            found = StreamTail.__new__(StreamTail)
+            found.begin()
+            if direction:
+                self.tail_tc = found
+            else:
+                self.tail_ts = found
+        return found
+
+    @property
+    def tails(self) -> list[StreamTail]:
+        """The ends of both streams, by direction."""
+        return [self.made(0), self.made(1)]
+
+    def waiting(self) -> bool:
+        """Tell whether one of the streams has something that was not inspected."""
+        for direction in (0, 1):
+            tail = self.tail(direction)
+            if tail is not None and (tail.earlier or tail.waiting()):
+                return True
+        return False
+
+    def forget_rules(self) -> None:
+        """Find out anew what the rules have to do with the flow."""
+        self.scope_ts: TxScope | None = None
+        self.scope_tc: TxScope | None = None
+        self.unnamed: bool = False
 
     def turn(self) -> None:
         """Exchange the directions: the flow was found to run the other way."""
-        self.tails.reverse()
+        self.tail_ts, self.tail_tc = self.tail_tc, self.tail_ts
         for tail in self.tails:
             tail.search_anew()
-        self.recognised.reverse()
-        self.again.reverse()
-        self.events_seen.reverse()
-        self.scopes = [None, None]
+        self.recognised = _exchanged(self.recognised)
+        self.again = _exchanged(self.again)
+        if self.events_seen is not None:
+            self.events_seen.reverse()
+        self.forget_rules()
+
+
+def _behind(room: bytearray, start: int) -> bytes:
+    """Give ``room[start:]`` at the cost of a copy when compiled; slicing makes more."""
+    size = len(room)
+    if start < 0 or start >= size:
+        return b""
+    if not cython.compiled:
+        return bytes(room[start:])
+    base: Any = room  # a pointer, and what is cut from it bytes
+    made: bytes = base[start:size]
+    return made
+
+
+def _exchanged(bits: int) -> int:
+    """Exchange the bits of the two directions."""
+    return (bits & 1) << 1 | bits >> 1
 
 
 class RuleState:
@@ -214,6 +295,9 @@ class RuleState:
         self.values: list[int] = [0] * variables if variables else _NO_VALUES
 
 
+@cython.freelist(8)
+@cython.final
+@cython.cclass
 class TxSide:
     """Inspection state of one direction of a transaction.
 
@@ -226,7 +310,10 @@ class TxSide:
     __slots__ = ("before", "done", "final", "pending", "scope", "sizes", "started")
 
     def __init__(self) -> None:
-        """Start with nothing searched."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Start with nothing searched; with ``__new__`` it is a constructor without arguments."""
         self.scope: TxScope | None = None
         self.before: set[int] | None = None
         self.final: int = 0
@@ -262,21 +349,33 @@ class TxSide:
         self.started = False
 
 
+@cython.freelist(8)
+@cython.final
+@cython.cclass
 class TxDetect:
-    """Inspection state of a transaction; ``both`` holds rules that span both directions."""
+    """Inspection state of a transaction by direction; ``both`` holds rules that span both directions."""
 
-    __slots__ = ("both", "sides")
+    __slots__ = ("both", "client", "server")
 
     def __init__(self) -> None:
-        """Start with nothing seen."""
-        self.sides: list[TxSide | None] = [None, None]
+        self.begin()
+
+    def begin(self) -> None:
+        """Start with nothing seen; with ``__new__`` it is a constructor without arguments."""
+        self.server: TxSide | None = None  # what goes to the server
+        self.client: TxSide | None = None
         self.both: TxSide | None = None
 
     def side(self, direction: int) -> TxSide:
         """Give the state of one direction."""
-        found = self.sides[direction]
+        found = self.client if direction else self.server
         if found is None:
-            found = self.sides[direction] = TxSide()
+            found = TxSide.__new__(TxSide)
+            found.begin()
+            if direction:
+                self.client = found
+            else:
+                self.server = found
         return found
 
     def spanning(self) -> TxSide:

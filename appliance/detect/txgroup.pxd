@@ -1,12 +1,13 @@
 cimport cython
 from appliance.detect.prefilter cimport PatternTable
 from appliance.detect.signature cimport Signature
-from appliance.detect.txtests cimport BufferKey
+from appliance.detect.txtests cimport BufferKey, Place
 
 cdef Py_ssize_t SMALL, REMEMBERED, REST, NO_OVERLAP
 
 cdef class TxEntry:
     cdef public BufferKey key
+    cdef public Place place
     cdef public PatternTable table, regexes
     cdef public int progress
     cdef public bint growing
@@ -35,7 +36,8 @@ cdef class TxGroup:
     cdef public bytes fits
     cdef public long long ends
     cdef dict _scopes
-    @cython.locals(found=TxScope)
+    cdef TxScope _last
+    @cython.locals(found=TxScope, last=TxScope)
     cpdef TxScope scope(self, long long live)
 
 cdef class TxTables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appliance.detect.ends import OTHERS
-from appliance.detect.prefilter import PatternTable, TableBuilder
+from appliance.detect.prefilter import PatternTable, TableBuilder, finish_together
 from appliance.detect.signature import Kind
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from appliance.detect.hyperscan import PatternCache
     from appliance.detect.signature import Signature
-    from appliance.detect.txtests import BufferKey, TxTest
+    from appliance.detect.txtests import BufferKey, Place, TxTest
 
 # Values up to this size are remembered, and so many of one buffer. Where they came again too seldom, they are
 # not remembered for some time.
@@ -23,6 +23,10 @@ REST = 1 << 14
 NO_OVERLAP = 1 << 30
 # Scopes remembered of one group; senders choose the ends of connections, so that it starts anew beyond that.
 MAX_SCOPES = 256
+# Buffers that mostly have the same bytes as "file.data". Up to so many patterns of each are searched with it,
+# in files of other protocols as well.
+_BODIES = frozenset(("http.request_body", "http.response_body"))
+FEW = 32
 # Protocols whose transactions tell the byte order of their numbers.
 _WITH_ENDIAN = frozenset(("dcerpc", "smb"))
 
@@ -30,9 +34,10 @@ _WITH_ENDIAN = frozenset(("dcerpc", "smb"))
 class TxEntry:
     """A buffer and the patterns it is searched for.
 
-    ``progress`` is the step at which its value is final, ``growing`` that it is looked at before. ``ends``
-    are those of its rules: a flow that has none of them needs no search. Many values come again and again
-    (methods, hosts, user agents): what small ones gave is remembered, unless few of them do.
+    ``place`` is what the buffer is in the protocol and direction: ``progress`` is the step at which its value
+    is final, ``growing`` that it is looked at before. ``ends`` are those of its rules: a flow that has none
+    of them needs no search. Many values come again and again (methods, hosts, user agents): what small ones
+    gave is remembered, unless few of them do.
     """
 
     __slots__ = (
@@ -43,18 +48,20 @@ class TxEntry:
         "growing",
         "key",
         "overlap",
+        "place",
         "progress",
         "regexes",
         "table",
     )
 
-    def __init__(self, key: BufferKey, progress: int, growing: bool) -> None:
+    def __init__(self, key: BufferKey, place: Place) -> None:
         """Start without patterns; ``table`` are the literals and ``regexes`` the expressions."""
         self.key = key
+        self.place = place
         self.table: PatternTable | None = None
         self.regexes: PatternTable | None = None
-        self.progress: int = progress
-        self.growing: bool = growing
+        self.progress: int = place.progress
+        self.growing: bool = place.growing
         self.ends: int = 0
         self.overlap: int = 0
         self._known: dict[bytes, tuple[int, ...]] = {}
@@ -132,7 +139,7 @@ class TxGroup:
     ends. ``fits`` has a 1 at the index of each rule about the protocol and the direction.
     """
 
-    __slots__ = ("_scopes", "always", "ends", "fits", "protocol", "tables", "with_endian")
+    __slots__ = ("_last", "_scopes", "always", "ends", "fits", "protocol", "tables", "with_endian")
 
     def __init__(self, protocol: str) -> None:
         """Start empty."""
@@ -143,15 +150,21 @@ class TxGroup:
         self.fits: bytes = b""
         self.ends: int = OTHERS
         self._scopes: dict[int, TxScope] = {}
+        # The one asked for last: most connections have the same ends.
+        self._last: TxScope | None = None
 
     def scope(self, live: int) -> TxScope:
         """Give what is left for connections with the ends ``live``."""
         live &= self.ends
+        last = self._last
+        if last is not None and last.live == live:
+            return last
         found = self._scopes.get(live)
         if found is None:
             if len(self._scopes) >= MAX_SCOPES:
                 self._scopes.clear()
             found = self._scopes[live] = TxScope(self, live)
+        self._last = found
         return found
 
 
@@ -169,11 +182,34 @@ class TxTables:
         self._keys = keys
         self._tables: list[tuple[int, int, PatternTable]] = []
         self._unfound: set[tuple[int, int]] = set()
-        for (number, direction), builder in sorted(self._builders().items()):
-            literals = builder.finish(cache)
+        builders = self._builders()
+        shared = self._shared(builders, cache)
+        for (number, direction), builder in sorted(builders.items()):
+            literals = shared.get((number, direction)) or builder.finish(cache)
             regexes, refused = builder.finish_regexes(cache)
             self._tables += [(number, direction, table) for table in (literals, regexes) if table is not None]
             self._unfound.update((index, direction) for index in refused)
+
+    def _shared(
+        self, builders: dict[tuple[int, int], TableBuilder], cache: PatternCache | None
+    ) -> dict[tuple[int, int], PatternTable]:
+        """Let bodies of few patterns be searched together with the files that they bring."""
+        tables: dict[tuple[int, int], PatternTable] = {}
+        for direction in (0, 1):
+            places = [
+                place for place in sorted(builders) if place[1] == direction and self._joins(*place, builders)
+            ]
+            if len(places) > 1:
+                made = finish_together([builders[place] for place in places], cache)
+                tables.update(zip(places, made, strict=True))
+        return tables
+
+    def _joins(self, number: int, direction: int, builders: dict[tuple[int, int], TableBuilder]) -> bool:
+        """Tell whether a buffer has the data of files, or of bodies and few patterns."""
+        key, patterns = self._keys[number], len(builders[number, direction].literals)
+        if key.changes or not patterns:
+            return False
+        return key.name == "file.data" or (key.name in _BODIES and patterns <= FEW)
 
     def _builders(self) -> dict[tuple[int, int], TableBuilder]:
         """Sort the rules that have a pattern; those on events are found by the event."""
@@ -191,11 +227,11 @@ class TxTables:
         group.fits = self._fitting(protocol, direction)
         entries: dict[int, TxEntry] = {}
         for number, way, table in self._tables:
-            spec = self._keys[number].specs.get((protocol, direction))
-            if way == direction and spec is not None:
+            place = self._keys[number].place(protocol, direction)
+            if way == direction and place is not None:
                 owners = [i for rules in table.owners for i in rules if group.fits[i]]
                 if owners:
-                    new = TxEntry(self._keys[number], spec.progress, spec.growing)
+                    new = TxEntry(self._keys[number], place)
                     entries.setdefault(number, new).add(table, self._ends(owners))
         group.tables = sorted(entries.values(), key=_final)
         self._complete(group, protocol, direction)

@@ -16,15 +16,17 @@ cdef class TxInspector:
     cdef Ends _ends
     cdef Context _ctx
     cdef dict _event_rules
-    cdef list _signatures, _ranks
+    cdef list _signatures, _ranks, _groups
     cdef Py_ssize_t _limit
     cdef TxView _view
     @cython.locals(ctx=Context, app=AppState)
     cpdef inspect(self, FlowDetect state, allowed, list found)
     @cython.locals(ctx=Context, direction=int, scope=TxScope, looked=Py_ssize_t, transactions=list, tx=Transaction)
     cpdef _parser(self, Parser parser, str protocol, FlowDetect state, allowed, list found)
-    @cython.locals(direction=int, known=TxScope, group=TxGroup)
+    @cython.locals(direction=int, known=TxScope)
     cpdef TxScope _scope(self, str protocol, FlowDetect state)
+    @cython.locals(groups=dict, found=TxGroup)
+    cpdef TxGroup _group(self, str protocol, int direction)
     @cython.locals(ctx=Context, view=TxView, state=TxDetect, side=TxSide)
     cpdef _transaction(self, Transaction tx, TxScope scope, allowed, list found)
     @cython.locals(view=TxView, tables=list, entry=TxEntry, index=Py_ssize_t, tests=list)
@@ -36,7 +38,7 @@ cdef class TxInspector:
     @cython.locals(known=tuple, values=list, number=Py_ssize_t, size=Py_ssize_t, grown=bint)
     cpdef _search_growing(self, TxEntry entry, value, TxDetect state, TxSide side, TxScope scope)
     cpdef _by_event(self, TxDetect state, TxSide side, TxScope scope)
-    @cython.locals(signature=Signature, app=AppState)
+    @cython.locals(signature=Signature, app=AppState, events=list)
     cpdef _parser_events(self, FlowDetect state, allowed, list found)
     @cython.locals(index=Py_ssize_t)
     cpdef _admit_all(self, tuple found, TxDetect state, TxSide side, TxScope scope)

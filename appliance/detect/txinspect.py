@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appliance.detect.ruleset import Ruleset
     from appliance.detect.signature import Signature
     from appliance.detect.state import FlowDetect, TxSide
-    from appliance.detect.txgroup import TxEntry, TxScope
+    from appliance.detect.txgroup import TxEntry, TxGroup, TxScope
     from appliance.detect.txtests import TxTest
     from appliance.model.app import Parser, Transaction
 
@@ -34,6 +34,7 @@ class TxInspector:
         "_ctx",
         "_ends",
         "_event_rules",
+        "_groups",
         "_limit",
         "_packets",
         "_profile",
@@ -55,6 +56,8 @@ class TxInspector:
         self._ruleset = ruleset
         self._signatures: list[Signature] = ruleset.signatures
         self._ranks: list[int] = [signature.rank for signature in ruleset.signatures]
+        # What was asked of the rule set, by protocol, for each direction.
+        self._groups: list[dict[str, TxGroup]] = [{}, {}]
         self._event_rules: dict[str, list[int]] = ruleset.event_rules
         self._ends: Ends = ruleset.ends
         self._limit: int = settings.tx_per_packet
@@ -68,7 +71,7 @@ class TxInspector:
         """Evaluate the live transactions in the direction of the packet."""
         ctx = self._ctx
         app = ctx.flow.app
-        if len(app.parser.events) > state.events_seen[ctx.direction]:
+        if app.parser.events:
             self._parser_events(state, allowed, found)
         if app.previous is not None:
             # The parser before a change of protocol may hold transactions that were not seen to their end.
@@ -96,18 +99,29 @@ class TxInspector:
             if scope is None:
                 scope = self._scope(protocol, state)
             looked += 1
-            self._view.turn_to(tx, direction, protocol, parser.events)
+            self._view.turn_to(tx, tx.progress[direction], direction, protocol, parser.events)
             self._transaction(tx, scope, allowed, found)
 
     def _scope(self, protocol: str, state: FlowDetect) -> TxScope:
         """Give what transactions of a protocol are checked for, found out once for a direction of a flow."""
         direction = self._ctx.direction
-        known: TxScope | None = state.scopes[direction]
+        known = state.scope_tc if direction else state.scope_ts
         if known is not None and known.protocol == protocol:
             return known
-        group = self._ruleset.tx_group(protocol, direction)
-        known = state.scopes[direction] = group.scope(self._ends.live(self._ctx))
+        known = self._group(protocol, direction).scope(self._ends.live(self._ctx))
+        if direction:
+            state.scope_tc = known
+        else:
+            state.scope_ts = known
         return known
+
+    def _group(self, protocol: str, direction: int) -> TxGroup:
+        """Give the group of a protocol; the rule set is asked once for each."""
+        groups = self._groups[direction]
+        found = groups.get(protocol)
+        if found is None:
+            found = groups[protocol] = self._ruleset.tx_group(protocol, direction)
+        return found
 
     def _transaction(
         self, tx: Transaction, scope: TxScope, allowed: Filter | None, found: list[Match]
@@ -117,7 +131,8 @@ class TxInspector:
         ctx.tx = tx
         state = tx.inspected
         if state is None:
-            state = tx.inspected = TxDetect()
+            state = tx.inspected = TxDetect.__new__(TxDetect)
+            state.begin()
         side = state.side(ctx.direction)
         ctx.endian = (tx.value("dcerpc.endian") or "big") if scope.with_endian else "big"
         self._collect(state, side, scope)
@@ -161,7 +176,7 @@ class TxInspector:
 
     def _search(self, entry: TxEntry, state: TxDetect, side: TxSide, scope: TxScope) -> None:
         """Search a buffer for patterns."""
-        value = self._view.value(entry.key)
+        value = self._view.value(entry.key, entry.place)
         if value is None:
             return
         if entry.growing:
@@ -178,9 +193,7 @@ class TxInspector:
         self, entry: TxEntry, value: bytes | list[bytes], state: TxDetect, side: TxSide, scope: TxScope
     ) -> None:
         """Search a buffer that may have been searched before, from a little before its new bytes."""
-        if side.sizes is None:
-            side.sizes = {}
-        known = side.sizes.get(entry, ())
+        known = () if side.sizes is None else side.sizes.get(entry, ())
         values = value if isinstance(value, list) else [value]
         grown = len(values) != len(known)
         for number, data in enumerate(values):
@@ -188,7 +201,9 @@ class TxInspector:
             if size != len(data):
                 grown = True
                 self._admit_all(entry.grown(data, size), state, side, scope)
-        if grown:
+        if grown and entry.progress > self._view.progress:  # else this was the last time
+            if side.sizes is None:
+                side.sizes = {}
             side.sizes[entry] = tuple([len(data) for data in values])
 
     def _by_event(self, state: TxDetect, side: TxSide, scope: TxScope) -> None:
@@ -207,7 +222,11 @@ class TxInspector:
         ctx = self._ctx
         app = ctx.flow.app
         events = app.parser.events
+        if state.events_seen is None:
+            state.events_seen = [0, 0]
         start = state.events_seen[ctx.direction]
+        if len(events) <= start:
+            return
         state.events_seen[ctx.direction] = len(events)
         ctx.tx = None
         for name in events[start:]:

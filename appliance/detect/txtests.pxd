@@ -4,12 +4,19 @@ from appliance.detect.steps cimport inspect
 from appliance.model.app cimport FileObject
 
 cdef int ABORT, COMPLETE, MATCH, NO
-cdef object _UNKNOWN
+
+cdef class Turns:
+    cdef long long last
+    cpdef long long take(self) noexcept
+
+cdef Turns _TURNS
 
 cdef class Place:
     cdef public object get, owner
     cdef public int progress
     cdef public bint growing, whole
+    cdef public long long turn
+    cdef public object value
 
 cdef class BufferKey:
     cdef public int number
@@ -20,8 +27,7 @@ cdef class BufferKey:
     cdef dict _places
     cdef list _asked, _known
     cpdef Place place(self, str protocol, int direction)
-    @cython.locals(place=Place)
-    cpdef fetch(self, tx, str protocol, int direction)
+    cpdef fetch(self, tx, Place place, int direction)
     cpdef _transformed(self, value)
 
 cdef class TxView:
@@ -30,12 +36,10 @@ cdef class TxView:
     cdef public bint final
     cdef public str protocol
     cdef public list app_events
-    cdef list _values, _asked
-    @cython.locals(number=Py_ssize_t)
-    cpdef turn_to(self, tx, int direction, str protocol, list app_events)
+    cdef long long _turn
+    cpdef turn_to(self, tx, int progress, int direction, str protocol, list app_events)
     cpdef TxView other(self)
-    @cython.locals(number=Py_ssize_t)
-    cpdef value(self, BufferKey key)
+    cpdef value(self, BufferKey key, Place place)
     cpdef tuple payload(self)
 
 cdef class TxTest:

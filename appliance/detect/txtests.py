@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _WAYS = {"to_server": {0}, "to_client": {1}}
 # Instances of one buffer that are looked at.
 INSTANCES = 1024
-_UNKNOWN: Any = object()  # the value of a buffer that was not asked for
 
 
 class PayloadSource(Protocol):
@@ -41,9 +40,10 @@ class Place:
     """What a buffer is in one protocol and direction: when its value is final, whether it grows before.
 
     ``get`` gives its value for a transaction of the class ``owner``; others are asked by the buffer's name.
+    ``value`` is what it was found to be in the turn of a view that ``turn`` numbers.
     """
 
-    __slots__ = ("get", "growing", "owner", "progress", "whole")
+    __slots__ = ("get", "growing", "owner", "progress", "turn", "value", "whole")
 
     def __init__(self, spec: BufferSpec) -> None:
         """Take over the declaration."""
@@ -53,6 +53,8 @@ class Place:
         self.whole: bool = spec.multi and spec.name != "file.data"
         self.get: Any = spec.get
         self.owner: Any = spec.owner
+        self.turn: int = 0
+        self.value: BufferValue = None
 
 
 class BufferKey:
@@ -90,10 +92,9 @@ class BufferKey:
             self._known[direction] = self._places.get((protocol, direction))
         return self._known[direction]
 
-    def fetch(self, tx: Transaction, protocol: str, direction: int) -> BufferValue:
+    def fetch(self, tx: Transaction, place: Place, direction: int) -> BufferValue:
         """Give the value, transformed: bytes, a bounded list of instances, or None when there is none."""
-        place = self.place(protocol, direction)
-        if place is not None and place.owner is type(tx):
+        if place.owner is type(tx):
             value: BufferValue = place.get(tx, direction)
         else:
             value = tx.buffer(self.name, direction)
@@ -116,12 +117,28 @@ class BufferKey:
         return value
 
 
+class Turns:
+    """Numbers the turns of all views to a transaction, from 1."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last: int = 0
+
+    def take(self) -> int:
+        """Give the next number."""
+        self.last += 1
+        return self.last
+
+
+_TURNS = Turns()
+
+
 class TxView:
     """One direction of one transaction during one inspection; buffers are fetched once."""
 
     __slots__ = (
-        "_asked",
-        "_values",
+        "_turn",
         "app_events",
         "direction",
         "final",
@@ -134,38 +151,30 @@ class TxView:
     def __init__(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
         """Look at ``tx``, which belongs to ``protocol``; ``app_events`` are those of its parser."""
         self.source: PayloadSource | None = None
-        # By the number of the buffer, and those numbers of which there is a value.
-        self._values: list[Any] = []
-        self._asked: list[int] = []
-        self.turn_to(tx, direction, protocol, app_events)
+        self.turn_to(tx, 0 if tx is None else tx.progress[direction], direction, protocol, app_events)
 
-    def turn_to(self, tx: Transaction | None, direction: int, protocol: str, app_events: list[str]) -> None:
-        """Look at another transaction, or at this one after it has grown."""
+    def turn_to(
+        self, tx: Transaction | None, progress: int, direction: int, protocol: str, app_events: list[str]
+    ) -> None:
+        """Look at another transaction, or at this one after it has grown; ``progress`` is its direction's."""
         self.tx: Any = tx
         self.direction: int = direction
         self.protocol: str = protocol
         self.app_events: list[str] = app_events
-        self.progress: int = 0 if tx is None else tx.progress[direction]
-        self.final: bool = self.progress >= COMPLETE
-        if self._asked:
-            for number in self._asked:
-                self._values[number] = _UNKNOWN
-            self._asked.clear()
+        self.progress: int = progress
+        self.final: bool = progress >= COMPLETE
+        self._turn: int = _TURNS.take()
 
     def other(self) -> TxView:
         """Give the view of the other direction of the same transaction."""
         return TxView(self.tx, 1 - self.direction, self.protocol, self.app_events)
 
-    def value(self, key: BufferKey) -> BufferValue:
-        """Give a buffer: bytes, a list of instances, or None when there is none."""
-        number = key.number
-        if number >= len(self._values):
-            self._values += [_UNKNOWN] * (number + 1 - len(self._values))
-        found = self._values[number]
-        if found is _UNKNOWN:
-            found = self._values[number] = key.fetch(self.tx, self.protocol, self.direction)
-            self._asked.append(number)
-        value: BufferValue = found
+    def value(self, key: BufferKey, place: Place) -> BufferValue:
+        """Give a buffer, which is ``place`` here: bytes, a list of instances, or None when there is none."""
+        if place.turn == self._turn:
+            return place.value
+        value = key.fetch(self.tx, place, self.direction)
+        place.turn, place.value = self._turn, value
         return value
 
     def payload(self) -> tuple[bytes, int]:
@@ -233,7 +242,7 @@ class BufferTest(TxTest):
         if not final and not place.growing:
             return NO
         later = ABORT if final else NO
-        value = view.value(self.key)
+        value = view.value(self.key, place)
         if value is None or (isinstance(value, list) and not value):
             return MATCH if self.absent and final else later
         if self.absent and not self.or_else:

@@ -1,5 +1,5 @@
 cimport cython
-from appliance.detect.state cimport FlowDetect, StreamTail
+from appliance.detect.state cimport FlowDetect
 from appliance.engine.parts cimport Parts
 from appliance.engine.work cimport Work
 from appliance.model.app cimport AppState
@@ -10,7 +10,7 @@ cpdef conclude(Work work)
 cpdef end_flow(Parts pipe, Flow flow, long long now, str reason, list events)
 @cython.locals(work=Work)
 cpdef _inspect_end(Parts pipe, Flow flow, long long now, list events, bint nothing_left)
-@cython.locals(detect=FlowDetect, app=AppState, tail=StreamTail)
+@cython.locals(detect=FlowDetect, app=AppState)
 cpdef rest(Flow flow)
 @cython.locals(app=AppState)
 cpdef bint _rests(Flow flow) except -1

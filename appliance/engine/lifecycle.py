@@ -65,11 +65,8 @@ def rest(flow: Flow) -> None:
     that time: what they hold is memory that the next ones would find in the processor's cache.
     """
     detect: FlowDetect | None = flow.detect
-    if detect is None or detect.ended:
+    if detect is None or detect.ended or detect.waiting():
         return
-    for tail in detect.tails:
-        if tail.earlier or tail.waiting():
-            return
     app: AppState | None = flow.app
     if app is None or (app.ends[0] and app.ends[1] and app.parser is None and app.previous is None):
         flow.detect = None

@@ -1,5 +1,6 @@
 from appliance.decode.checksum cimport Checksums
 from appliance.decode.decoder cimport Decoder
+from appliance.detect.detector cimport Detector
 from appliance.engine.appcount cimport AppCounters
 from appliance.engine.counters cimport Counters
 from appliance.engine.filedrain cimport FileDrain
@@ -20,7 +21,8 @@ cdef class Parts:
     cdef public int generation, load
     cdef public bint prevent, recorded, inspects
     cdef public frozenset let_go, types
-    cdef public object settings, defrag, detector, choice, relief
+    cdef public object settings, defrag, choice, relief
+    cdef public Detector detector
     cdef public Expectations expectations
     cdef public FileDrain file_drain
     cdef public AppLayer app

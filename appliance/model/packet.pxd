@@ -1,3 +1,5 @@
+from appliance.model.cut cimport cut
+
 cdef class Packet:
     cdef public bytes frame, eth_src, eth_dst, src, dst, link, tcp_opts
     cdef public bytes arp_sha, arp_spa, arp_tha, arp_tpa

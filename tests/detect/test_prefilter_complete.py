@@ -188,6 +188,41 @@ def test_transactions(bodies, method, uri, pieces):
     assert results[0] == results[1]
 
 
+SHOWN = ["http.request_body", "file.data"]
+
+
+@st.composite
+def bodies_and_files(draw):
+    name, word = draw(st.sampled_from(SHOWN)), draw(st.sampled_from(WORDS))
+    return f'alert http any any -> any any ({name}; content:"{word}";)'
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(bodies_and_files(), min_size=2, max_size=8),
+    st.lists(st.tuples(PAYLOADS, st.booleans()), min_size=1, max_size=4),
+)
+def test_bodies_and_their_files(bodies, pieces):
+    """Both are searched in one database; a file need not have the bytes of the body, nor come with it."""
+    results = []
+    for ruleset in (compiled(*bodies), without_prefilter(compiled(*bodies))):
+        engine = Detector(ruleset, SETTINGS)
+        found = []
+        for number in range(2):  # the second has the bytes of the first
+            tx = ToyTx(number, (50, 0))
+            stream = flow(6, "http", [tx])
+            body = file = b""
+            for piece, both in pieces:
+                body += piece
+                file += piece if both else piece[::-1]
+                tx.buffers.update({"http.request_body": body, "file.data": [file] if both else []})
+                found.append(sids(engine.inspect(tcp(), stream, NOW)))
+            tx.progress[0] = COMPLETE
+            found.append(sids(engine.inspect(tcp(), stream, NOW)))
+        results.append(found)
+    assert results[0] == results[1]
+
+
 @given(st.binary(min_size=1, max_size=20), st.binary(max_size=20), st.binary(max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_any_literal_is_found(literal, before, after):
