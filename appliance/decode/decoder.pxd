@@ -9,6 +9,8 @@ from appliance.decode.transport cimport esp, igmp, sctp, udp
 from appliance.decode.tunnel cimport gre, ip_in_ip, ipv6_in_ip
 from appliance.decode.udptunnel cimport udp_tunnel
 
+cdef int GENEVE, TEREDO
+
 @cython.final
 cdef class Decoder:
     cdef public int max_depth, layers
