@@ -21,7 +21,7 @@ from appliance.stream.result cimport StreamResult
 
 cdef int F_BYPASS, F_DROPPED, F_MISSED, F_NO_PAYLOAD_INSPECT, F_SWAPPED, SETTLED, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 cdef object ACCEPTED, _NONE
-cdef int _ACCEPT, _BYPASS
+cdef int _ACCEPT, _BYPASS, _INSISTENT, W_CLOSES, W_INSISTS
 cdef bint _CONTINUE, _STOP
 cdef int _CLOSED
 
@@ -31,6 +31,7 @@ cpdef bint find_flow(Parts pipe, Work work) except -1
 cpdef bint filter_packet(Parts pipe, Work work) except -1
 @cython.locals(flow=Flow)
 cpdef bint shed_load(Parts pipe, Work work) except -1
+cdef bint _insists(Parts pipe, Flow flow) except -1
 @cython.locals(packet=Packet, flow=Flow, result=StreamResult, known=bint)
 cpdef bint track_stream(Parts pipe, Work work) except -1
 @cython.locals(chunk=Chunk)

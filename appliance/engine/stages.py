@@ -17,6 +17,7 @@ from appliance.engine.counters import count_session
 from appliance.engine.inspection import prevents, run_rules
 from appliance.engine.lifecycle import rest
 from appliance.engine.work import Work
+from appliance.firewall.bound import W_CLOSES, W_INSISTS
 from appliance.firewall.judgement import Judgement
 from appliance.flow.key import trackable
 from appliance.flow.related import related_flow
@@ -51,6 +52,7 @@ _BYPASS, _ACCEPT = int(Verdict.BYPASS), int(Verdict.ACCEPT)
 _CONTINUE = False
 _STOP = True
 _CLOSED = int(FlowState.CLOSED)
+_INSISTENT = W_INSISTS | W_CLOSES
 
 
 def _refuse_unreadable(pipe: Pipeline, work: Work) -> bool:
@@ -175,10 +177,17 @@ def shed_load(pipe: Pipeline, work: Work) -> bool:
     if flow is None:
         return _CONTINUE
     if pipe.load:
-        return overload.relieve(pipe, work, flow)
+        return not _insists(pipe, flow) and overload.relieve(pipe, work, flow)
     if flow.flags & F_MISSED:
         overload.look_again(pipe, work, flow)
     return _CONTINUE
+
+
+def _insists(pipe: Pipeline, flow: Flow) -> bool:
+    """Tell quickly that a packet is inspected whatever the load: the full queue drops what is too much."""
+    if pipe.bound is None or flow.flags & F_MISSED:
+        return False
+    return pipe.bound.wishes(flow.client_if, flow.server_if) & _INSISTENT == _INSISTENT
 
 
 def track_stream(pipe: Pipeline, work: Work) -> bool:

@@ -126,6 +126,8 @@ W_BOUND = 1  # an end has a policy
 W_INSPECTED = 2  # an end has its traffic inspected
 W_PREVENTS = 4  # an end has inspection drop what it finds
 W_CONTROLS = 8  # an end restricts applications
+W_INSISTS = 16  # an end has its traffic inspected also when packets come too fast
+W_CLOSES = 32  # an end has a full queue drop its packets
 
 _EMPTY: tuple[Rule, ...] = ()
 
@@ -141,6 +143,8 @@ def _wishes(policy: InterfacePolicy) -> int:
     one = policy.inspection
     controls = one.allow_applications or one.deny_applications
     bits = W_BOUND | (W_INSPECTED if one.enabled else 0) | (W_PREVENTS if one.prevent else 0)
+    insists = one.enabled and one.on_overload == "drop"
+    bits |= (W_INSISTS if insists else 0) | (0 if policy.fail_open else W_CLOSES)
     return bits | (W_CONTROLS if controls else 0)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench.inline import subjects
 from bench.inline.loads import LOADS, Figure
 from bench.inline.site import write_site
-from tests.netns.lab import Lab
+from tests.netns.lab import Guest, Lab
 
 Subject = Callable[[Lab, Path], AbstractContextManager[None]]
 # What a figure is compared with: the peer, the bare bridge, the bridge with connection tracking.
@@ -38,30 +39,39 @@ def all_subjects(peer: str, workers: int) -> dict[str, Subject]:
 def measure(
     names: list[str], loads: list[str], args: argparse.Namespace
 ) -> dict[str, dict[str, list[Figure]]]:
-    """Measure every load through every subject."""
+    """Measure every load through every subject, one after the other in each run.
+
+    All of them are there from the beginning, each on a host of its own: a machine's speed changes within
+    minutes, and what is compared has to be measured in the same moment.
+    """
     known = all_subjects(args.peer, args.workers)
-    found: dict[str, dict[str, list[Figure]]] = {}
-    for name in names:
-        found[name] = {load: [] for load in loads}
-        with tempfile.TemporaryDirectory(prefix="eastwall-bench-") as temp, Lab("bench") as lab:
-            folder = Path(temp)
-            client = lab.vm("a", addresses=["10.9.0.1/24"])
-            server = lab.vm("b", addresses=["10.9.0.2/24"])
-            for guest in (client, server):
-                lab.sysctl(
-                    guest, {"net.ipv4.ip_local_port_range": "1024 65535", "net.ipv4.tcp_tw_reuse": "1"}
-                )
-            lab.spawn(server, "nginx", "-c", str(write_site(folder)))
-            with known[name](lab, folder):
-                for run in range(args.runs):
-                    for load in loads:
-                        figure = LOADS[load](lab, client, server, args.seconds)
-                        found[name][load].append(figure)
-                        late = f", p99 {figure.p99:,.0f} µs" if figure.p99 else ""
-                        shown = f"{figure.value:,.2f} {figure.unit}{late} {figure.error}"
-                        print(f"{name:<12}{load:<12}{run + 1}  {shown}", flush=True)
-                        time.sleep(0.5)
+    found: dict[str, dict[str, list[Figure]]] = {name: {load: [] for load in loads} for name in names}
+    with contextlib.ExitStack() as held:
+        places = {name: held.enter_context(_place(known[name])) for name in names}
+        for run in range(args.runs):
+            for load in loads:
+                for name, (lab, client, server) in places.items():
+                    figure = LOADS[load](lab, client, server, args.seconds)
+                    found[name][load].append(figure)
+                    late = f", p99 {figure.p99:,.0f} µs" if figure.p99 else ""
+                    shown = f"{figure.value:,.2f} {figure.unit}{late} {figure.error}"
+                    print(f"{name:<12}{load:<12}{run + 1}  {shown}", flush=True)
+                    time.sleep(0.5)
     return found
+
+
+@contextlib.contextmanager
+def _place(subject: Subject) -> Iterator[tuple[Lab, Guest, Guest]]:
+    """Put a subject between two VMs, a client and a server, on a host of their own."""
+    with tempfile.TemporaryDirectory(prefix="eastwall-bench-") as temp, Lab("bench") as lab:
+        folder = Path(temp)
+        client = lab.vm("a", addresses=["10.9.0.1/24"])
+        server = lab.vm("b", addresses=["10.9.0.2/24"])
+        for guest in (client, server):
+            lab.sysctl(guest, {"net.ipv4.ip_local_port_range": "1024 65535", "net.ipv4.tcp_tw_reuse": "1"})
+        lab.spawn(server, "nginx", "-c", str(write_site(folder)))
+        with subject(lab, folder):
+            yield lab, client, server
 
 
 def table(found: dict[str, dict[str, list[Figure]]]) -> str:
