@@ -16,7 +16,7 @@ from appliance.model.mark import BLOCKED, SETTLED, mark_of
 from appliance.model.verdict import ACCEPTED, Verdict
 
 _WAIT = 200  # ms without a packet after which other work is looked at
-_LINGER = 40  # tries to receive, some 40 µs in all, before going to sleep: waking up takes that long
+_LINGER = 80  # tries to receive, some 40 µs in all, before going to sleep: waking up takes that long
 _GLANCE = 5_000_000  # ns between looks at orders while packets come: a machine that moves waits for some
 _TIDY = 10_000_000  # ns between looks at garbage: each goes through what came up since, while packets wait
 _LOOK = 50_000_000  # ns between looks at everything else
