@@ -75,10 +75,13 @@ def run(args: argparse.Namespace) -> int:
         print_errors(documents.errors)
         return ERROR
     print_unknown(args.sets, documents.settings.unused)
+    refused = len(documents.rules.refused)
+    if refused and args.quiet:  # a summary says it
+        print(f"eastwall: {refused:,} rules were not used: see `eastwall check`", file=sys.stderr)
     source = PcapSource(args.captures, args.bpf)
     clock = time.perf_counter_ns if args.profile_rules else None
     engine = make_engine(documents, clock, recorded=bool(args.eve))
-    summary = Summary(ignored_rules=len(documents.rules.refused))
+    summary = Summary(ignored_rules=refused)
     writers: list[EveWriter | FileStore] = [*eve_writers(documents, args.eve)]
     store = file_store(documents, args.eve, engine)
     if store is not None:

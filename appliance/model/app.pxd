@@ -3,7 +3,6 @@ cimport cython
 cdef int _COMPLETE
 cdef long long _NEVER
 
-@cython.freelist(8)
 cdef class FileObject:
     cdef public long long file_id, tx_id, size, start, inspected, store_id
     cdef public int direction
@@ -54,7 +53,6 @@ cdef class Parser:
     @cython.locals(tx=Transaction)
     cpdef drop_done(self, bint inspected)
 
-@cython.freelist(8)
 cdef class AppState:
     cdef public str proto, counted, ts, tc, orig, expected
     cdef public Parser parser, previous

@@ -134,6 +134,9 @@ def test_a_broken_rule_does_not_stop_the_others(tmp_path, capsys):
     found = json.loads(out)
     assert [alert["sid"] for alert in found["alerts"]] == [2]
     assert found["ignored_rules"] == 1
+    _, out, err = run(capsys, "replay", PCAPS / "everyday.pcap", "--rules", rules, "--no-cache", "--quiet")
+    assert not out
+    assert "1 rules were not used" in err
 
 
 def test_rules_check_counts_by_file(tmp_path, capsys):

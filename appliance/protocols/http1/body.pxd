@@ -6,7 +6,6 @@ from appliance.protocols.files cimport FileTracker
 cdef long long _MAX_KEPT
 cdef Py_ssize_t _MAX_FILES, MAX_NAME
 
-@cython.freelist(8)
 cdef class Body:
     cdef public FileTracker tracker
     cdef public object chain, multipart

@@ -16,8 +16,6 @@ cdef bint _same(bytes data, Py_ssize_t start, Py_ssize_t stop, bytes name) excep
 @cython.locals(size=Py_ssize_t, raw="const unsigned char*", bit="unsigned long long")
 cdef unsigned long long _mark(bytes key) except? 0
 
-@cython.no_gc
-@cython.freelist(8)
 cdef class Headers:
     cdef public Py_ssize_t count
     cdef public set repeated

@@ -2,16 +2,12 @@ import cython
 
 cdef bytes _SPACE, _SPACE_NUL, _BLANK
 
-@cython.no_gc
-@cython.freelist(8)
 cdef class RequestLine:
     cdef public bytes method, verb, uri, protocol, text
     cdef public int version
     cdef public list events
     cdef begin(self, bytes uri)
 
-@cython.no_gc
-@cython.freelist(8)
 cdef class StatusLine:
     cdef public bytes protocol, code, message, text
     cdef public int version, status
