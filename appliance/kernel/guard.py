@@ -2,7 +2,8 @@
 
 A frame that comes in gets the mark of its port (number and zone), by which all sets of addresses are
 keyed, and goes through the chain of its port's kind: ports with equal permissions share one.
-:mod:`appliance.kernel.sources` has what follows the Ethernet header.
+:mod:`appliance.kernel.sources` has what follows the Ethernet header, :mod:`appliance.kernel.senders` the
+short way that most frames take.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from appliance.kernel import sources
 from appliance.kernel.frames import named_frames
 from appliance.kernel.options import Datapath, KernelOptions
 from appliance.kernel.places import Spot, guard_of
+from appliance.kernel.senders import build_senders
 from appliance.kernel.table import TableBuilder
 from appliance.kernel.text import address, mac, mark, prefix, wide
 
@@ -52,7 +54,8 @@ def foreign(options: KernelOptions, way: str = "i") -> list[str]:
 
 def _entry(table: TableBuilder, spots: tuple[Spot, ...], options: KernelOptions) -> list[str]:
     """Give the rules for all frames; those of other bridges are not touched."""
-    known = ["meta mark set iifname map @in_marks", "iifname vmap @in_ports"]
+    whole = ["meta mark set iifname map @in_marks", "iifname vmap @in_ports"]
+    known = [*build_senders(table, spots), *whole]
     if options.datapath is Datapath.XTABLES:
         return [*known, *foreign(options), "goto unknown"]
     zones = [*_zones(table, spots), GROUP.format(way="d") + " notrack"]

@@ -50,6 +50,11 @@ class Spot:
         return self.port.interface
 
     @property
+    def declared(self) -> bool:
+        """Tell whether the port is held to the addresses of its interface."""
+        return self.policy is not None and self.policy.spoof_protection and bool(self.interface.addresses)
+
+    @property
     def place(self) -> Place:
         """What is told of the port to those who read counters."""
         label = self.port.interface.label if self.port.interface is not None else ""

@@ -11,11 +11,6 @@ from appliance.kernel.places import Spot, guard_of
 from appliance.kernel.table import TableBuilder
 
 
-def _declared(spot: Spot) -> bool:
-    """Tell whether the port is held to the addresses of its interface."""
-    return spot.policy is not None and spot.policy.spoof_protection and bool(spot.interface.addresses)
-
-
 def _ranges(spot: Spot, version: int) -> bool:
     return any(a.version == version and a.base != a.last for a in spot.interface.addresses)
 
@@ -29,7 +24,7 @@ def ip4(table: TableBuilder, spot: Spot) -> list[str]:
         rules.append(f"meta l4proto udp jump {table.shared('dhcp', dhcp)}")
     if not guard.router:
         rules.append("meta l4proto icmp @th,0,8 { 5, 9 } goto drop_router")
-    if not _declared(spot):
+    if not spot.declared:
         return [*rules, "accept"]
     rules.append("meta protocol ip meta mark . ip saddr @own4 accept")
     if _ranges(spot, 4):
@@ -73,7 +68,7 @@ def _icmp6(table: TableBuilder, spot: Spot) -> list[str]:
 
 def _advertised(spot: Spot) -> list[str]:
     """Give rules for the target of a neighbour advertisement (RFC 4861): one's own, or link-local."""
-    if not _declared(spot):
+    if not spot.declared:
         return [f"@th,64,128 @owned6_{spot.port.zone} goto drop_nd"]
     rules = ["meta mark . @th,64,128 @targets return"]
     if _ranges(spot, 6):
@@ -82,7 +77,7 @@ def _advertised(spot: Spot) -> list[str]:
 
 
 def _source6(spot: Spot) -> list[str]:
-    if not _declared(spot):
+    if not spot.declared:
         return ["accept"]
     rules = ["meta protocol ip6 meta mark . ip6 saddr @own6 accept"]
     if _ranges(spot, 6):
