@@ -5,7 +5,7 @@ from appliance.engine.work cimport Result
 
 cdef int BLOCKED, SETTLED
 cdef object ACCEPTED, _REJECT
-cdef int _LINGER
+cdef int _LINGER, _PRESS
 cdef long long _GLANCE, _TIDY, _LOOK, _SECOND
 
 cdef class Worker:
@@ -18,7 +18,7 @@ cdef class Worker:
     cdef long long _room, _full, _next_glance, _next_tidy, _next_look, _next_report
     @cython.locals(frames=list, frame=Frame, idle=bint)
     cpdef run(self)
-    @cython.locals(frames=list)
+    @cython.locals(frames=list, tries=int)
     cpdef list _linger(self)
     @cython.locals(result=Result, bits=int)
     cpdef _judge(self, Frame frame)
