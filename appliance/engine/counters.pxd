@@ -5,6 +5,7 @@ from appliance.model.tcp cimport TcpSession
 
 cdef int PROTO_TCP, PROTO_UDP, S_MIDSTREAM, TH_ACK, TH_RST, TH_SYN, _ETHERTYPE_ARP, _TCP_SIGNS
 cdef object ACCEPTED
+cdef list _FLOW_ENDS, _TCP_ENDS
 
 @cython.final
 cdef class Counters:
@@ -22,3 +23,6 @@ cdef class Counters:
 
 @cython.locals(tcp=TcpSession)
 cpdef count_session(Counters counters, Flow flow)
+
+@cython.locals(session=TcpSession)
+cpdef count_end(Counters counters, Flow flow)

@@ -39,6 +39,9 @@ _VERDICT = {
 _REASON = {reason: "ips.drop_reason." + reason_words(reason).replace(" ", "_") for reason in Reason}
 
 
+# By the numbers of the states: finding an enumeration's name costs as much as judging a packet.
+_FLOW_ENDS = [f"flow.end.state.{state.name.lower()}" for state in FlowState]
+_TCP_ENDS = [f"flow.end.tcp_state.{state.name.lower()}" for state in TcpState]
 _STRAIGHT = ("ipv4", "ipv6")  # carried straight in IP of that version
 _TCP_SIGNS = TH_SYN | TH_RST
 # Names of tunnels whose counters are called otherwise, or are several.
@@ -91,8 +94,8 @@ _SHOWN = (
     "ips.blocked",
     "ips.rejected",
     *(name for reason, name in _REASON.items() if reason is not Reason.NONE),
-    *(f"flow.end.state.{state.name.lower()}" for state in FlowState),
-    *(f"flow.end.tcp_state.{state.name.lower()}" for state in TcpState),
+    *_FLOW_ENDS,
+    *_TCP_ENDS,
 )
 
 # Counted with every packet or flow, so kept as numbers of their own: (attribute, name).
@@ -240,9 +243,10 @@ class Counters:
 
 def count_end(counters: Counters, flow: Flow) -> None:
     """Count the end of a flow by the state it was in."""
-    counters.add("flow.end.state." + FlowState(flow.state).name.lower())
-    if flow.tcp is not None:
-        counters.add("flow.end.tcp_state." + TcpState(flow.tcp.state).name.lower())
+    counters.add(_FLOW_ENDS[flow.state])
+    session = flow.tcp
+    if session is not None:
+        counters.add(_TCP_ENDS[session.state])
 
 
 def count_link(counters: Counters, packet: Packet) -> None:

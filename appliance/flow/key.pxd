@@ -27,6 +27,8 @@ cdef Py_ssize_t _put(bytearray room, Py_ssize_t at, bytes data) except -1
 cdef class KeyMaker:
     cdef public bint vlan_in_key, depth_in_key
     cdef public bytearray head
+    cdef public long long place
+    cdef public bytes placed
     cdef public dict tags, vlans, macs
     cpdef bint same(self, KeyMaker other)
     @cython.locals(proto=int, sport=int, dport=int, both="long long", extra=bytes)
@@ -37,6 +39,7 @@ cdef class KeyMaker:
     cpdef bytes make(self, int proto, bytes src, bytes dst, int sport, int dport, Packet context, bytes extra)
     @cython.locals(room=bytearray, head="unsigned char*", end=Py_ssize_t)
     cpdef bytes join(self, int proto, bytes src, bytes dst, int sport, int dport, int depth, int tenant, bytes tags)
+    cpdef bytes place_of(self, long long place)
     @cython.locals(tag=bytes)
     cpdef bytes tag(self, tuple vlans)
     cpdef tuple shared_vlans(self, tuple vlans)

@@ -130,13 +130,15 @@ class KeyMaker:
     ``vlan_in_key`` and ``depth_in_key`` tell whether VLAN ids and tunnel depth separate flows.
     """
 
-    __slots__ = ("depth_in_key", "head", "macs", "tags", "vlan_in_key", "vlans")
+    __slots__ = ("depth_in_key", "head", "macs", "place", "placed", "tags", "vlan_in_key", "vlans")
 
     def __init__(self, vlan_in_key: bool, depth_in_key: bool) -> None:
         """Start with empty caches."""
         self.vlan_in_key: bool = vlan_in_key
         self.depth_in_key: bool = depth_in_key
         self.head: bytearray = bytearray(_ROOM)
+        self.place: int = 0  # the last one, as most packets are of the same
+        self.placed: bytes = place_tag(0)
         self.tags: dict[tuple[int, ...], bytes] = {}
         self.vlans: dict[tuple[int, ...], tuple[int, ...]] = {}
         self.macs: dict[bytes, bytes] = {}
@@ -172,7 +174,7 @@ class KeyMaker:
             extra = flow.spi.to_bytes(4, "big")
         tags = self.tag(flow.vlans) + extra
         if flow.place:
-            tags += place_tag(flow.place)
+            tags += self.place_of(flow.place)
         return self.join(flow.proto, flow.client, flow.server, sport, dport, flow.depth, flow.tenant, tags)
 
     def make(
@@ -184,7 +186,7 @@ class KeyMaker:
         """
         tags = self.tag(context.vlans) + extra if context.vlans else extra
         if context.place:
-            tags += place_tag(context.place)
+            tags += self.place_of(context.place)
         return self.join(proto, src, dst, sport, dport, context.depth, context.tenant, tags)
 
     def join(
@@ -211,6 +213,12 @@ class KeyMaker:
         if end > _ROOM:
             return b"".join((taken(room, _HEAD), tags, src, dst))
         return taken(room, end)
+
+    def place_of(self, place: int) -> bytes:
+        """Give :func:`place_tag` of a place."""
+        if place != self.place:
+            self.place, self.placed = place, place_tag(place)
+        return self.placed
 
     def tag(self, vlans: tuple[int, ...]) -> bytes:
         """Give the part of the key that VLAN ids make up."""

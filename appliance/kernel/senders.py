@@ -14,10 +14,11 @@ from appliance.kernel.table import TableBuilder
 from appliance.kernel.text import address, mac, mark
 
 _ANY = "senders"  # may use any address
-# What no sender of these is asked about here: the ports of DHCP, which a guard may forbid to send.
-_KINDS = {
-    4: "meta l4proto udp udp sport != 67 udp dport != 68",
-    6: "meta l4proto udp udp sport != 547 udp dport != 546",
+# The ports of DHCP are for the whole guard to judge. Two rules: "sport != 67 dport != 68" in one, wherever in it
+# they stand, nft takes for a condition that it is enough for either port to meet.
+_DHCP = {
+    4: ("udp sport 67 return", "udp dport 68 return"),
+    6: ("udp sport 547 return", "udp dport 546 return"),
 }
 _FIELDS = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
 
@@ -45,11 +46,9 @@ def build_senders(table: TableBuilder, spots: Iterable[Spot]) -> list[str]:
             key = f"iifname . ether saddr . {protocol} saddr"
             found.append(f"meta protocol {protocol} meta mark set {key} map @{_ANY}{version}")
         if found:
-            name = f"{_ANY}_{protocol}"
-            table.chain(
-                name,
-                [f"{one} {way} accept" for one in ("meta l4proto tcp", _KINDS[version]) for way in found],
-            )
+            streams = [f"meta l4proto tcp {one} accept" for one in found]
+            datagrams = [f"meta l4proto udp {one} accept" for one in found]
+            name = table.chain(f"{_ANY}_{protocol}", (*streams, *_DHCP[version], *datagrams))
             rules.append(f"ether type {protocol} jump {name}")
     return rules
 

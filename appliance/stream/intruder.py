@@ -12,18 +12,22 @@ from appliance.stream.result import StreamResult
 from appliance.stream.validate import ack_ok, before, rst_ok
 
 _MASK = 0xFFFFFFFF
-_S = TcpState
-
-# States in which a SYN with new numbers opens a new connection on the same ports.
-_REUSABLE = frozenset((_S.LAST_ACK, _S.TIME_WAIT, _S.CLOSED))
-# Both FINs were seen, a bare ACK is missing: where those do not come by here, it may have been sent.
-_OVER_UNSEEN = _REUSABLE | {_S.CLOSING}
+_CLOSED, _CLOSING, _LAST_ACK, _SYN_SENT, _TIME_WAIT = (
+    int(state)
+    for state in (
+        TcpState.CLOSED,
+        TcpState.CLOSING,
+        TcpState.LAST_ACK,
+        TcpState.SYN_SENT,
+        TcpState.TIME_WAIT,
+    )
+)
 
 
 class Intruder:
     """Checks of segments that end a session or do not belong into it."""
 
-    __slots__ = ("handshake", "judge", "reusable", "sees_acks", "streams")
+    __slots__ = ("handshake", "judge", "sees_acks", "streams")
 
     def __init__(
         self, settings: StreamSettings, streams: Reassembly, judge: Judge, handshake: Handshake
@@ -33,14 +37,13 @@ class Intruder:
         self.judge: Judge = judge
         self.handshake: Handshake = handshake
         self.sees_acks: bool = settings.bare_acks
-        self.reusable: frozenset[TcpState] = _REUSABLE if settings.bare_acks else _OVER_UNSEEN
 
     def reset(self, session: TcpSession, packet: Packet, direction: int, result: StreamResult) -> bool:
         """Take a RST if its receiver does; its payload is text for people (RFC 1122), not stream data."""
         sender = session.client if direction == 0 else session.server
         other = session.server if direction == 0 else session.client
         has_ack = bool(packet.tcp_flags & TH_ACK)
-        if session.state == _S.SYN_SENT:
+        if session.state == _SYN_SENT:
             if not self._reset_of_syn(session, packet, direction, result):
                 return False
         else:
@@ -72,12 +75,21 @@ class Intruder:
     def syn_closing(self, session: TcpSession, packet: Packet, direction: int, result: StreamResult) -> bool:
         """Take a SYN while closing or after: the old one again, or a new connection on the same ports."""
         same = direction == 0 and packet.seq == session.client.isn
-        if session.state == _S.CLOSED and session.previous == _S.SYN_SENT:
+        if session.state == _CLOSED and session.previous == _SYN_SENT:
             same = False
-        if same or session.state not in self.reusable:
+        if same or not self._over(session.state):
             return self.judge.odd("shutdown_syn_resend", packet, result)
         result.reused = True
         return False
+
+    def _over(self, state: int) -> bool:
+        """Tell whether a SYN with new numbers opens a new connection on the same ports.
+
+        With CLOSING both FINs were seen and a bare ACK is missing: where those do not come by here, it may
+        have been sent.
+        """
+        over = state in (_LAST_ACK, _TIME_WAIT, _CLOSED)
+        return over or (state == _CLOSING and not self.sees_acks)
 
     def syn_late(self, session: TcpSession, packet: Packet, direction: int, result: StreamResult) -> bool:
         """Take a SYN in an established session."""

@@ -5,6 +5,7 @@ from appliance.model.packet cimport Packet
 from appliance.model.tcp cimport TcpPeer, TcpSession
 from appliance.stream.exchange cimport Exchange
 from appliance.stream.handshake cimport Handshake
+from appliance.stream.intruder cimport Intruder
 from appliance.stream.judge cimport Judge
 from appliance.stream.reassembly cimport Reassembly
 from appliance.stream.result cimport StreamResult
@@ -19,7 +20,8 @@ cdef list FLOW_STATES
 
 @cython.final
 cdef class TcpTracker:
-    cdef public object policy_for, intruder
+    cdef public object policy_for
+    cdef public Intruder intruder
     cdef public Reassembly streams
     cdef public Judge judge
     cdef public Handshake handshake

@@ -77,6 +77,12 @@ FROM_A = {
     "ipv4 of another": (0x800, v4(FREE4), "ip"),
     "ipv4 of b": (0x800, v4(B4, A4), "ip"),
     "ipv4 from nowhere": (0x800, v4(NOWHERE), "ip"),
+    "tcp": (0x800, ip4(A4, B4, 6, tcp(1000, 2000, 1, TEXT)), ""),
+    "tcp from a port of dhcp": (0x800, ip4(A4, B4, 6, tcp(67, 68, 1, TEXT)), ""),
+    "tcp of another": (0x800, ip4(FREE4, B4, 6, tcp(1000, 2000, 1, TEXT)), "ip"),
+    "tcp behind a tag": (0x8100, b"\0\5\x08\0" + ip4(A4, B4, 6, tcp(1000, 2000, 1, TEXT)), "tag"),
+    "tcp in ipv6": (0x86DD, ip6(A6, B6, 6, tcp(1000, 2000, 1, TEXT)), ""),
+    "tcp in ipv6 of another": (0x86DD, ip6(FREE6, B6, 6, tcp(1000, 2000, 1, TEXT)), "ip"),
     "dhcp request": (0x800, v4(NOWHERE, sport=68, dport=67), ""),
     "dhcp answer": (0x800, v4(sport=67, dport=68), "dhcp"),
     "dhcp answer from an odd port": (0x800, v4(sport=5000, dport=68), "dhcp"),
@@ -144,6 +150,7 @@ def test_a_guest_sends_with_its_own_mac_only(world, source):
     a, b = world.guests["a"], world.guests["b"]
     address = b.address if source == "b" else source
     assert not world.wire.crosses(a, ether(b.address, address, 0x800, v4()), b)
+    assert not world.wire.crosses(a, ether(b.address, address, 0x800, FROM_A["tcp"][1]), b)
     assert not world.wire.crosses(a, ether(b.address, address, 0x88B5, TEXT), b)
     learned = world.lab.run(world.lab.host, "bridge", "fdb", "show", "br", "br0")
     assert NOBODY.hex(":") not in learned
