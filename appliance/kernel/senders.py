@@ -14,8 +14,8 @@ from appliance.kernel.table import TableBuilder
 from appliance.kernel.text import address, mac, mark
 
 _ANY = "senders"  # may use any address
-# The ports of DHCP are for the whole guard to judge. Two rules, since nft takes "sport != 67 dport != 68" in one,
-# wherever in it they stand, for a condition that it is enough for either port to meet.
+# The ports of DHCP are for the whole guard to judge. Two rules, since nft takes "sport != 67 dport != 68"
+# in one, wherever in it they stand, for a condition that it is enough for either port to meet.
 _DHCP = {
     4: ("udp sport 67 return", "udp dport 68 return"),
     6: ("udp sport 547 return", "udp dport 546 return"),
