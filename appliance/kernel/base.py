@@ -81,7 +81,7 @@ class Driver(Protocol):
         """Read all counters.
 
         ``blocked``, ``settled``, ``bare_ack``, ``queued_closed``, ``queued_open``, ``limit_new``,
-        ``limit_group``, ``uninspected``, and ``drop.REASON.PORT`` for each port.
+        ``limit_packets``, ``limit_group``, ``uninspected``, and ``drop.REASON.PORT`` for each port.
         """
         ...
 

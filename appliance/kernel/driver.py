@@ -23,7 +23,16 @@ from appliance.kernel.state import KernelState, NftTable, XtTable
 
 ResultT = TypeVar("ResultT")
 _UNKNOWN = -1
-_SHARED = ("blocked", "settled", "bare_ack", "queued_closed", "queued_open", "limit_new", "limit_group")
+_SHARED = (
+    "blocked",
+    "settled",
+    "bare_ack",
+    "queued_closed",
+    "queued_open",
+    "limit_new",
+    "limit_packets",
+    "limit_group",
+)
 
 
 class KernelDriver(Driver):

@@ -19,6 +19,7 @@ from appliance.model.mark import GROUP as SENT_TO_MANY
 # that leaves with it was not looked at, because somebody removed the rules or it went around them.
 PENDING = 0x80
 LOW = 0xFFFF
+NUMBER = 0xFFFF << NUMBER_SHIFT  # 0 for uplinks
 
 # Before nft's own filters (-200) and before br_netfilter (-1).
 FORWARD = "type filter hook forward priority -210"
@@ -69,7 +70,7 @@ def fails_closed(policy: InterfacePolicy | None) -> bool:
 def _forward_mark(spot: Spot, options: KernelOptions) -> int:
     bits = FAIL_CLOSED if fails_closed(spot.policy) else 0
     bits |= PENDING if options.datapath is Datapath.XTABLES else 0
-    return spot.number << NUMBER_SHIFT | bits
+    return bits if spot.port.uplink else spot.number << NUMBER_SHIFT | bits
 
 
 def _marks(table: TableBuilder, spots: tuple[Spot, ...], options: KernelOptions) -> None:
@@ -82,10 +83,16 @@ def _marks(table: TableBuilder, spots: tuple[Spot, ...], options: KernelOptions)
 
 
 def _mark_rules(spots: tuple[Spot, ...]) -> list[str]:
-    """Mark by the port that a frame came in by."""
-    rules = ["meta mark set iifname map @forward_marks"]
+    """Mark by the port of the VM that a frame comes from or, when it comes by an uplink, goes to.
+
+    By that the limits know it: all that comes by an uplink together is no single machine's doing.
+    """
+    ways = ["{}ifname map @forward_marks"]
     if any(spot.tagged for spot in spots):
-        rules.append("meta mark set iifname . vlan id map @forward_tag_marks")
+        ways.append("{}ifname . vlan id map @forward_tag_marks")
+    rules = [f"meta mark set {way.format('i')}" for way in ways]
+    if any(spot.port.uplink for spot in spots):
+        rules += [f"meta mark & {NUMBER:#x} == 0x0 meta mark set {way.format('o')}" for way in ways]
     return rules
 
 

@@ -29,6 +29,8 @@ class KernelOptions:
     workers: int = 1
     new_rate: int = 2_000  # packets that open a connection, or belong to none
     new_burst: int = 4_000
+    packet_rate: int = 0  # packets of connections that are inspected
+    packet_burst: int = 0
     group_rate: int = 5_000  # broadcasts and multicasts
     group_burst: int = 10_000
     seen_seconds: int = 300

@@ -277,7 +277,7 @@ def test_nft_understands_every_rule(options):
         refused = {
             line.split("eastwall ", 1)[1].split()[0] for line in said.splitlines() if line.startswith("add ")
         }
-        assert refused <= {"prerouting", "forward", "inspect", "verdicts"}
+        assert refused <= {"prerouting", "forward", "inspect", "limits", "verdicts"}
 
 
 NAMES = ["a", "b", "server1", "trusted1"]

@@ -187,6 +187,15 @@ def new_connections_are_limited() -> None:
         assert counters["queued_open"].packets >= 5, counters
 
 
+def packets_of_a_connection_are_limited() -> None:
+    with protected(OPEN, packet_rate=10, packet_burst=5) as lab:
+        a, b = lab.switch.machines[:2]
+        with a.raw() as sender:
+            for _ in range(40):
+                sender.send(frame(a, b, IP, payload=datagram(a, b, ports=(1000, 9))))
+        assert lab.driver.counters()["limit_packets"].packets >= 20
+
+
 def zones_keep_tenants_apart() -> None:
     """A block in one network segment is none in another that has the same addresses."""
     with protected(machines=4, zones=(1, 1, 2, 2)) as lab, lab.queue() as queue:
@@ -298,5 +307,6 @@ CHECKS = [
     fails_closed,
     fails_open,
     new_connections_are_limited,
+    packets_of_a_connection_are_limited,
     zones_keep_tenants_apart,
 ]

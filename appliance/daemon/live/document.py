@@ -54,6 +54,7 @@ class LimitsDocument(Strict):
 
     new_connections: Rate = 5000
     burst: Rate = 10_000
+    packets: Rate = 0
 
 
 class OverloadDocument(Strict):

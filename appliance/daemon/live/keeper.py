@@ -116,5 +116,7 @@ def options_of(appliance: Appliance) -> KernelOptions:
         workers=appliance.workers,
         new_rate=document.limits.new_connections,
         new_burst=document.limits.burst,
+        packet_rate=document.limits.packets,
+        packet_burst=document.limits.packets // 10,
         ibrname=capabilities.ibrname,
     )

@@ -18,9 +18,7 @@ from appliance.model.verdict import ACCEPTED, Verdict
 
 _WAIT = 200  # ms without a packet after which other work is looked at
 _LINGER = 80  # tries to receive, some 60 µs in all, before going to sleep: waking up takes that long
-_PRESS = (
-    8  # of them, after which those who want the processor go first: the next packet may be theirs to send
-)
+_PRESS = 8  # tries after which others who want the processor go first: the next packet may be theirs to send
 _GLANCE = 5_000_000  # ns between looks at orders while packets come: a machine that moves waits for some
 _TIDY = 10_000_000  # ns between looks at garbage: each goes through what came up since, while packets wait
 _LOOK = 50_000_000  # ns between looks at everything else

@@ -21,8 +21,8 @@ MAX_PROVIDERS = 16
 MAX_LABEL = 128
 REASONS = {reason_words(one).replace(" ", "_"): one.value for one in Reason if one is not Reason.NONE}
 KERNEL_PATHS = (
-    "blocked", "settled", "bare_ack", "queued_closed", "queued_open", "limit_new", "limit_group",
-    "uninspected",
+    "blocked", "settled", "bare_ack", "queued_closed", "queued_open", "limit_new", "limit_packets",
+    "limit_group", "uninspected",
 )  # fmt: skip
 _DROP = "drop."
 _OTHER = "other"
