@@ -130,7 +130,7 @@ class NgReader:
     def _skip(self, kind: int, length: int) -> tuple[int, bytes] | None:
         if self._stream.skip(length):
             return kind, b""
-        self._note_end("the last block is cut short")
+        self.problem = self._stream.problem or "the last block is cut short"
         return None
 
     def _section(self) -> tuple[int, bytes] | None:

@@ -159,6 +159,16 @@ def test_a_record_boundary_is_a_clean_end_but_inside_is_a_problem(tmp_path):
     assert "cut short" in problem.what
 
 
+@pytest.mark.parametrize("cut", [1, 5, 12, 19])
+def test_a_block_that_nobody_reads_is_cut_short_too(tmp_path, cut):
+    whole = section("<") + interface("<") + enhanced("<", 0, 0, FRAMES[0]) + block("<", 5, b"statistics..")
+    assert read(tmp_path, whole)[1].problems == []
+    frames, source = read(tmp_path, whole[:-cut])
+    assert len(frames) == 1
+    (problem,) = source.problems
+    assert "cut short" in problem.what
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
