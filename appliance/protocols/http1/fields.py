@@ -94,8 +94,14 @@ class FieldReader:
         raise NotImplementedError
 
     def finish_message(self) -> None:
-        """The message has ended."""
-        raise NotImplementedError
+        """Keep the message as the last one; it is complete unless more comes at once."""
+        if self.tx is None:
+            return
+        self.last, self.tx = self.tx, None
+        self.finishing = True
+        self.end_frame()
+        if self.state != LOST_STEP:
+            self.state = START_STEP
 
     # --- lines
 

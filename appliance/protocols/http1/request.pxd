@@ -12,7 +12,7 @@ from appliance.protocols.http1.startline cimport RequestLine, looks_like_request
 from appliance.protocols.http1.transaction cimport HttpTransaction
 from appliance.protocols.http1.uri cimport Target
 
-cdef int CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP, HEADERS, LINE, COMPLETE, _MAX_HELD, _PROBE
+cdef int CONNECT_STEP, HEADERS_STEP, SHORT_STEP, START_STEP, HEADERS, LINE, _MAX_HELD, _PROBE
 cdef bytes _LITERAL, _NAME, _POST, _PUT
 
 cdef class RequestSide(Side):
@@ -41,11 +41,7 @@ cdef class RequestSide(Side):
     cpdef _check_host(self, HttpTransaction tx)
     @cython.locals(headers=Headers, value=bytes)
     cpdef _check_auth(self, HttpTransaction tx)
-    cpdef finish_message(self)
-    @cython.locals(line=bytes)
-    cpdef bint on_resync(self) except -1
-    @cython.locals(tx=HttpTransaction)
-    cpdef end(self)
+    cpdef bint begins_message(self, bytes line) except -1
 
 @cython.locals(label=bytes)
 cpdef bint _valid_host(bytes host) except -1

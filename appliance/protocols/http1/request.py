@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE
 from appliance.protocols.http1.framing import content_length, transfer_coding
 from appliance.protocols.http1.multipart import Multipart, boundary_of
 from appliance.protocols.http1.plain import host_name, port_number, request_line
@@ -18,7 +17,7 @@ from appliance.protocols.http1.startline import (
     looks_like_request,
     parse_request,
 )
-from appliance.protocols.http1.steps import CONNECT_STEP, HEADERS_STEP, LOST_STEP, SHORT_STEP, START_STEP
+from appliance.protocols.http1.steps import CONNECT_STEP, HEADERS_STEP, SHORT_STEP, START_STEP
 from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction
 from appliance.protocols.http1.uri import Target, split_host
 from appliance.protocols.http1.uri import parse as parse_target
@@ -234,34 +233,9 @@ class RequestSide(Side):
             tx.note("request_auth_unrecognized")
 
     @override
-    def finish_message(self) -> None:
-        """Keep the request as the last one; it is complete unless more comes at once."""
-        if self.tx is None:
-            return
-        self.last, self.tx = self.tx, None
-        self.finishing = True
-        self.end_frame()
-        if self.state != LOST_STEP:
-            self.state = START_STEP
-
-    @override
-    def on_resync(self) -> bool:
-        """Look for a line that begins a request."""
-        line = self.take_line()
-        if line is None:
-            if len(self.buffer) > self.parser.limits.field_limit:
-                self.take(len(self.buffer))
-            return False
-        if looks_like_request(line):
-            self.buffer[:0] = line
-            self.state = START_STEP
-        return True
-
-    def end(self) -> None:
-        """The client says no more."""
-        self.wind_up()
-        for tx in self.parser.transactions:
-            tx.advance(0, COMPLETE)
+    def begins_message(self, line: bytes) -> bool:
+        """Tell whether a line may begin a request."""
+        return looks_like_request(line)
 
 
 def _valid_host(host: bytes) -> bool:

@@ -9,7 +9,7 @@ from appliance.protocols.http1.side cimport Side
 from appliance.protocols.http1.startline cimport StatusLine, parse_status
 from appliance.protocols.http1.transaction cimport HttpTransaction
 
-cdef int HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP, HEADERS, LINE, COMPLETE, NO_LENGTH, _NO_STATUS
+cdef int HEADERS_STEP, START_STEP, STRAY_STEP, STREAM_STEP, HEADERS, LINE, NO_LENGTH, _NO_STATUS
 cdef bytes _BLANK
 cdef Headers NO_HEADERS
 
@@ -43,11 +43,7 @@ cdef class ResponseSide(Side):
     cpdef bint _tunnel(self) except -1
     @cython.locals(headers=Headers)
     cpdef bint _switch(self, HttpTransaction tx) except -1
-    cpdef finish_message(self)
-    @cython.locals(line=bytes)
-    cpdef bint on_resync(self) except -1
-    @cython.locals(tx=HttpTransaction)
-    cpdef end(self)
+    cpdef bint begins_message(self, bytes line) except -1
 
 @cython.locals(cr=Py_ssize_t, lf=Py_ssize_t)
 cpdef Py_ssize_t _first(bytearray buffer, Py_ssize_t start) except? -2

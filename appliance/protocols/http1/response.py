@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from appliance.model.app import COMPLETE
 from appliance.protocols.files import name_from_disposition
 from appliance.protocols.http1.framing import NO_LENGTH, content_length, transfer_coding
 from appliance.protocols.http1.headers import NO_HEADERS
 from appliance.protocols.http1.plain import status_line
 from appliance.protocols.http1.side import Side
 from appliance.protocols.http1.startline import StatusLine, looks_like_status, parse_status
-from appliance.protocols.http1.steps import HEADERS_STEP, LOST_STEP, START_STEP, STRAY_STEP, STREAM_STEP
+from appliance.protocols.http1.steps import HEADERS_STEP, START_STEP, STRAY_STEP, STREAM_STEP
 from appliance.protocols.http1.transaction import HEADERS, LINE, HttpTransaction, content_range
 
 if TYPE_CHECKING:
@@ -266,34 +265,9 @@ class ResponseSide(Side):
         return True
 
     @override
-    def finish_message(self) -> None:
-        """Keep the response as the last one; it is complete unless more comes at once."""
-        if self.tx is None:
-            return
-        self.last, self.tx = self.tx, None
-        self.finishing = True
-        self.end_frame()
-        if self.state != LOST_STEP:
-            self.state = START_STEP
-
-    @override
-    def on_resync(self) -> bool:
-        """Look for a status line."""
-        line = self.take_line()
-        if line is None:
-            if len(self.buffer) > self.parser.limits.field_limit:
-                self.take(len(self.buffer))
-            return False
-        if looks_like_status(line):
-            self.buffer[:0] = line
-            self.state = START_STEP
-        return True
-
-    def end(self) -> None:
-        """The server says no more."""
-        self.wind_up()
-        for tx in self.parser.transactions:
-            tx.advance(1, COMPLETE)
+    def begins_message(self, line: bytes) -> bool:
+        """Tell whether a line may begin a response."""
+        return bool(looks_like_status(line))
 
 
 def _first(buffer: bytearray, start: int) -> int:

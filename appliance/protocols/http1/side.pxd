@@ -6,7 +6,7 @@ from appliance.protocols.http1.headers cimport Headers
 from appliance.protocols.http1.transaction cimport HttpTransaction
 
 cdef int CHUNK_END_STEP, CHUNK_SIZE_STEP, CHUNK_STEP, HEADERS_STEP, LENGTH_STEP, LOST_STEP, RESYNC_STEP
-cdef int START_STEP, STREAM_STEP, BODY, HEADERS, TRAILER, EMPTY, INVALID, _MAX_SIZE_LINE, _SHORT_SIZE
+cdef int START_STEP, STREAM_STEP, BODY, COMPLETE, HEADERS, TRAILER, EMPTY, INVALID, _MAX_SIZE_LINE, _SHORT_SIZE
 
 cdef class Side(FieldReader):
     @cython.locals(state=int)
@@ -33,7 +33,11 @@ cdef class Side(FieldReader):
     cpdef gap(self, long long length)
     cpdef after_gap(self)
     cpdef lose(self)
+    @cython.locals(line=bytes)
     cpdef bint on_resync(self) except -1
+    cpdef bint begins_message(self, bytes line) except -1
+    @cython.locals(tx=HttpTransaction)
+    cpdef end(self)
     @cython.locals(tx=HttpTransaction, complete=bint)
     cpdef wind_up(self)
     @cython.locals(mine=Body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
+from appliance.model.app import COMPLETE
 from appliance.protocols.http1.chunked import EMPTY, INVALID, chunk_size, could_be_size
 from appliance.protocols.http1.decompress import codings
 from appliance.protocols.http1.fields import FieldReader
@@ -228,7 +229,25 @@ class Side(FieldReader):
 
     def on_resync(self) -> bool:
         """Drop lines until one begins a message."""
+        line = self.take_line()
+        if line is None:
+            if len(self.buffer) > self.parser.limits.field_limit:
+                self.take(len(self.buffer))
+            return False
+        if self.begins_message(line):
+            self.buffer[:0] = line
+            self.state = START_STEP
+        return True
+
+    def begins_message(self, line: bytes) -> bool:
+        """Tell whether a line may begin a message of this direction."""
         raise NotImplementedError
+
+    def end(self) -> None:
+        """The sender says no more."""
+        self.wind_up()
+        for tx in self.parser.transactions:
+            tx.advance(self.direction, COMPLETE)
 
     def wind_up(self) -> None:
         """The direction has ended: what is there is all there will be."""
