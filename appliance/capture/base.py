@@ -75,8 +75,11 @@ class LiveSource(Protocol):
 
     The owner's loop is: ``receive``, judge each frame, ``verdict``, and ``flush`` once at the end of the
     batch. All of it happens in one thread. Who waits on ``filenos`` calls ``receive`` first, until it gives
-    nothing: some frames may have come in while the source was opened.
+    nothing: some frames may have come in while the source was opened. ``tries`` says how often it is worth to
+    call it again before that, a try taking half a microsecond.
     """
+
+    tries: int
 
     def filenos(self) -> tuple[int, ...]:
         """Give the descriptors that become readable when there is something to receive."""

@@ -80,6 +80,8 @@ class TapSource:
     In its counters, ``queue_drops`` are frames that found a device's buffer full (``PACKET_STATISTICS``).
     """
 
+    tries: int = 1  # nobody waits for what only watches
+
     def __init__(self, config: TapConfig, ports: PortMap, clock: Callable[[], int]) -> None:
         """Listen to the devices. ``clock`` gives nanoseconds since the epoch.
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from appliance.config.settings import StreamSettings
 from appliance.model.packet import TH_ACK, Packet
-from appliance.model.tcp import P_RESET, S_ASYNC, S_CONFIRMED, TcpSession, TcpState
+from appliance.model.tcp import (
+    P_KNOWN,
+    P_RESET,
+    P_UNSEEN,
+    S_ASYNC,
+    S_CONFIRMED,
+    TcpPeer,
+    TcpSession,
+    TcpState,
+)
 from appliance.stream.handshake import Handshake
 from appliance.stream.judge import Judge
 from appliance.stream.reassembly import Reassembly
 from appliance.stream.result import StreamResult
-from appliance.stream.validate import ack_ok, before, rst_ok
+from appliance.stream.validate import ack_ok, answers_before_fin, before, rst_ok
 
 _MASK = 0xFFFFFFFF
 _CLOSED, _CLOSING, _LAST_ACK, _SYN_SENT, _TIME_WAIT = (
@@ -51,12 +60,25 @@ class Intruder:
                 return self.judge.invalid("rst_invalid_ack", result)
             if not rst_ok(session, sender, packet, self.sees_acks):
                 return self.judge.invalid("", result)
+            if not self.sees_acks and self._overtaken(session, sender, packet):
+                return False
             if has_ack and not before(packet.ack, other.last_ack) and not session.flags & S_ASYNC:
                 other.last_ack = packet.ack
                 self.streams.acknowledge(other, 1 - direction, packet.ack, result)
         session.previous = session.state
         sender.flags |= P_RESET
         return True
+
+    def _overtaken(self, session: TcpSession, sender: TcpPeer, packet: Packet) -> bool:
+        """Tell whether its receiver has more of the sender than this RST knows of: then nobody obeys it.
+
+        It answers what was sent before that arrived, and comes behind it (RFC 5961 section 3). It passes and
+        ends nothing: what else the receiver has to say goes on, and brings it a RST with the right number.
+        """
+        if session.flags & S_ASYNC or not sender.flags & P_KNOWN or sender.flags & P_UNSEEN:
+            return False
+        end = (packet.seq + packet.payload_len) & _MASK
+        return before(end, sender.next_seq) and not answers_before_fin(sender, packet.seq)
 
     def _reset_of_syn(
         self, session: TcpSession, packet: Packet, direction: int, result: StreamResult

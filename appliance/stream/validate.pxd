@@ -5,7 +5,7 @@ from appliance.model.tcp cimport TcpPeer, TcpSession
 
 cdef long long _MASK, _HALF, _PAWS_IDLE, _MIN_WINDOW
 cdef int EXACT, WINDOW, AFTER
-cdef int P_EDGE, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM
+cdef int P_EDGE, P_FIN, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM
 
 
 cpdef bint before(long long a, long long b) noexcept
@@ -22,3 +22,5 @@ cpdef bint in_window(TcpSession session, TcpPeer sender, long long end, Py_ssize
 
 @cython.locals(seq="long long", end="long long", rule=int)
 cpdef bint rst_ok(TcpSession session, TcpPeer sender, Packet packet, bint bare_acks)
+
+cpdef bint answers_before_fin(TcpPeer sender, long long seq)

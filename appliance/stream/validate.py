@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from appliance.model.packet import Packet
-from appliance.model.tcp import P_EDGE, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM, TcpPeer, TcpSession
+from appliance.model.tcp import P_EDGE, P_FIN, P_KNOWN, P_UNSEEN, S_ASYNC, S_MIDSTREAM, TcpPeer, TcpSession
 
 # Named since Cython makes Python objects of literals beyond 31 bits.
 _MASK = 0xFFFFFFFF
@@ -83,6 +83,15 @@ def in_window(session: TcpSession, sender: TcpPeer, end: int, size: int) -> bool
     return not before(edge & _MASK, end)
 
 
+def answers_before_fin(sender: TcpPeer, seq: int) -> bool:
+    """Tell whether a RST stands where its sender's FIN does.
+
+    A closed socket answers so what was sent before that FIN arrived. Receivers that have the FIN take it all
+    the same, one below what they expect (Linux, in CLOSE_WAIT, LAST_ACK and CLOSING).
+    """
+    return bool(sender.flags & P_FIN) and seq == sender.fin_seq
+
+
 def rst_ok(session: TcpSession, sender: TcpPeer, packet: Packet, bare_acks: bool) -> bool:
     """Tell whether the receiver obeys this RST.
 
@@ -97,7 +106,10 @@ def rst_ok(session: TcpSession, sender: TcpPeer, packet: Packet, bare_acks: bool
     end = (seq + packet.payload_len) & _MASK
     if end == sender.next_seq:
         return True
-    if not bare_acks and not before(seq, sender.last_ack) and not before(sender.next_seq, seq):
+    if not bare_acks and (
+        answers_before_fin(sender, seq)
+        or (not before(seq, sender.last_ack) and not before(sender.next_seq, seq))
+    ):
         return True
     rule = RST_RULES.get(sender.os_policy, EXACT)
     if rule == AFTER:

@@ -183,17 +183,24 @@ def test_a_broken_document_is_refused_and_the_old_one_stays(lab, tmp_path, what,
         assert appliance.notes("reload.refused")
 
 
-def test_a_flood_of_one_machine_leaves_the_others_their_share(lab, tmp_path):
+FLOODS = {  # the limit, what counts where it is exceeded, the flood
+    "connections": ({"new_connections": 100, "burst": 100}, "limit_new", ("-S",)),
+    "packets of one connection": ({"packets": 200}, "limit_packets", ("-2", "-k", "-s", "4000")),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_flood_of_one_machine_leaves_the_others_their_share(lab, tmp_path, kind):
+    limits, counter, what = FLOODS[kind]
     lab.c = lab.vm("c", addresses=["10.9.0.3/24"])
     listen(lab, lab.b, ALLOWED)
     document = policies()
     document["bindings"].append({"name": "c", "policy": "client"})
-    limits = {"new_connections": 100, "burst": 100}
     with Running(lab, tmp_path, [document], limits=limits) as appliance:
-        flood = ("hping3", "-q", "-S", "-p", str(ALLOWED), "-i", "u100", "-c", "20000", "10.9.0.2")
+        flood = ("hping3", "-q", *what, "-p", str(ALLOWED), "-i", "u100", "-c", "20000", "10.9.0.2")
         flooding = lab.spawn(lab.c, *flood)
         time.sleep(1)
         for _ in range(5):
             assert say(lab, lab.a, "10.9.0.2", ALLOWED) == "echo"
         lab.end(flooding)
-        assert appliance.fresh_status()["kernel"]["limit_new"]["packets"] > 100
+        assert appliance.fresh_status()["kernel"][counter]["packets"] > 100

@@ -283,6 +283,25 @@ def test_rst_counts_where_the_receiver_takes_it(policy, line, closes):
     assert (scene.state == S.CLOSED) == closes
 
 
+@pytest.mark.parametrize("between", ["S PA 1 4 'rest'", "S PA 1 5 'rest'", "S FA 1 5"])
+def test_a_rst_in_the_place_of_a_fin_closes_where_bare_acks_do_not_come_by(between):
+    """A closed socket answers what was sent before its FIN came; Linux takes that RST behind the FIN too."""
+    scene = play(*SHAKE, "C PA 1 1 'abc'", "C FA 4 1", between, "C R 4", inline=True, bare_acks=False)
+    assert scene.state == S.CLOSED
+    assert set(scene.reasons) == {Reason.NONE}
+    assert scene.line("C S 90000").reused
+
+
+def test_a_rst_below_what_was_sent_does_not_cut_off_the_other_end():
+    hidden = {"inline": True, "bare_acks": False}
+    scene = play(*SHAKE, "C PA 1 1 'abc'", "C R 1", "S PA 1 4 'answer'", **hidden)
+    assert scene.state == S.ESTABLISHED
+    assert scene.data(1) == b"answer"
+    scene.line("C R 4")
+    assert scene.state == S.CLOSED
+    assert set(scene.reasons) == {Reason.NONE}
+
+
 def test_session_lives_on_when_the_sender_of_a_rst_goes_on():
     scene = play(*SHAKE, "C RA 1 1", "C PA 1 1 'evil'", "S A 1 5")
     assert scene.results[4].events == ["suspected_rst_inject"]

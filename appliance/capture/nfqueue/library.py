@@ -72,6 +72,8 @@ class _Lane:
 class LibraryReader:
     """Frames of one or more queues by way of the package; a :class:`~appliance.capture.base.LiveSource`."""
 
+    tries: int = 1  # each costs a few microseconds
+
     def __init__(self, config: QueueConfig, ports: PortMap, clock: Callable[[], int]) -> None:
         """Open the queues. ``clock`` gives nanoseconds since the epoch.
 

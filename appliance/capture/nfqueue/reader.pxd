@@ -15,6 +15,7 @@ cdef class NetlinkReader:
     cdef int _fd, _most
     cdef long long _oversized
     cdef int _noted
+    cdef readonly int tries
     @cython.locals(frames=list, got=int)
     cpdef receive(self, timeout)
     cpdef int _receive(self) except -1

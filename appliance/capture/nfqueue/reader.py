@@ -22,6 +22,10 @@ _LARGE = 16_384  # mean bytes of a message above which a batch is kept small, to
 _FEW = 16
 _GROUP = 16  # datagrams that are sent on together
 _MANY = 32  # verdicts that are worth waking another processor for, those of TCP counted twice; see `flush`
+# Tries to receive before sleep: some 40 µs, as long as waking up takes. Who sends segments waits for what
+# comes back, and that may need this very processor.
+_TRIES = 80
+_TRIES_TCP = 16
 
 
 class NetlinkReader:
@@ -51,6 +55,7 @@ class NetlinkReader:
         self._intake: Intake = Intake(self._framer, self._outboxes)
         self._oversized: int = 0
         self._noted: int = 0  # verdicts since the last were sent
+        self.tries: int = _TRIES
 
     def filenos(self) -> tuple[int, ...]:
         """Give the socket's descriptor."""
@@ -134,6 +139,8 @@ class NetlinkReader:
                     self._courier.send(data, many)
                 except OSError as problem:
                     raise CaptureError(f"verdicts: {problem.strerror}") from problem
+        if self._noted:
+            self.tries = _TRIES_TCP if self._intake.segments else _TRIES
         self._intake.segments = self._noted = 0
 
     def swap_ports(self, ports: PortMap) -> None:

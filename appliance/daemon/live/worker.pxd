@@ -5,7 +5,6 @@ from appliance.engine.work cimport Result
 
 cdef int BLOCKED, SETTLED
 cdef object ACCEPTED, _REJECT
-cdef int _LINGER, _PRESS
 cdef long long _GLANCE, _TIDY, _LOOK, _SECOND
 
 cdef class Worker:

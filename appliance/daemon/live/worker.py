@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 from collections.abc import Callable
 from typing import Protocol
@@ -17,8 +16,6 @@ from appliance.model.mark import BLOCKED, SETTLED, mark_of
 from appliance.model.verdict import ACCEPTED, Verdict
 
 _WAIT = 200  # ms without a packet after which other work is looked at
-_LINGER = 80  # tries to receive, some 60 µs in all, before going to sleep: waking up takes that long
-_PRESS = 8  # tries after which others who want the processor go first: the next packet may be theirs to send
 _GLANCE = 5_000_000  # ns between looks at orders while packets come: a machine that moves waits for some
 _TIDY = 10_000_000  # ns between looks at garbage: each goes through what came up since, while packets wait
 _LOOK = 50_000_000  # ns between looks at everything else
@@ -114,12 +111,11 @@ class Worker:
 
     def _linger(self) -> list[Frame]:
         """Try again for a moment: where there is traffic the next packet is near."""
-        for tries in range(_LINGER):
+        tries: int = self.source.tries
+        for _ in range(tries):
             frames = self.source.receive(0)
             if frames:
                 return frames
-            if tries >= _PRESS:
-                os.sched_yield()
         return []
 
     def _judge(self, frame: Frame) -> None:

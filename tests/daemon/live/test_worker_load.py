@@ -14,6 +14,7 @@ from appliance.engine.engine import Engine
 class Queue:
     """A source that gives nothing and has as much waiting as it is told."""
 
+    tries = 3
     waiting = 0
     queue_drops = 5
 

@@ -28,6 +28,8 @@ UDP = bytes.fromhex("4500001c00000000401100000a0000010a00000204d2162e00080000")
 class Source:
     """Gives the frames it was made with, and has the worker stop behind them."""
 
+    tries = 3
+
     def __init__(self, frames: list[Frame]) -> None:
         self.frames = frames
         self.verdicts: list[tuple[int, Verdict, int]] = []
