@@ -401,3 +401,16 @@ def test_sizes_pass_in_close_order(lab):
         counters = source.counters()
     assert got == set(every)
     assert counters.malformed == counters.refused == counters.queue_drops == 0
+
+
+def test_the_next_segment_is_waited_for_less_than_the_next_datagram(lab):
+    with source_of(lab, "netlink", port_map(*lab.guests.values())) as source, Reading(source):
+        at_first = source.tries
+        with lab.inside(lab.guests["a"]):
+            caller = socket.socket()
+        with caller:
+            assert caller.connect_ex((IPV4, 9)) != 0  # nobody listens there: a SYN, and a RST
+        assert until(lambda: source.tries < at_first)
+        with udp(lab, socket.AF_INET, "a") as sender:
+            sender.sendto(b"x", (IPV4, 5000))
+            assert until(lambda: source.tries == at_first)

@@ -15,6 +15,7 @@ class Queue:
     """A source that gives nothing and has as much waiting as it is told."""
 
     tries = 3
+    received = 0
     waiting = 0
     queue_drops = 5
 
@@ -22,6 +23,7 @@ class Queue:
         return []
 
     def receive(self, timeout):
+        self.received += 1
         return []
 
     def flush(self):
@@ -71,3 +73,15 @@ def test_what_found_the_queue_full_is_told():
     queue.queue_drops = 12  # five were there before this worker
     worker.run()
     assert [event.details["packets_queue_full"] for event in reports.events] == [7]
+
+
+def test_an_empty_queue_is_asked_as_often_as_it_says_before_sleep():
+    queue, engine = Queue(), Engine(build_pipeline(Settings()))
+    worker = Worker(queue, engine, Reports(), None, Overload(50, 80, 1000), lambda: 10**10, 100)
+
+    def stop():
+        worker.stopping = True
+
+    worker.look = stop
+    worker.run()
+    assert queue.received == 1 + queue.tries
